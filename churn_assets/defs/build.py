@@ -1,0 +1,49 @@
+"""Puts the layers together; tests override resources here and get fresh definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from churn_assets.adapters.home import Home
+from churn_assets.defs import (
+    cleaned,
+    features,
+    gates,
+    jobs,
+    monitoring,
+    raw,
+    retention,
+    schedules,
+    scoring,
+    sensors,
+    training,
+)
+from churn_assets.defs.project import Project
+
+
+def build_definitions(home: Home, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Return the definitions of one home.
+
+    Args:
+        home: where its state lies.
+        resources: overrides of `lake`, `source`, `registry` and `audit`.
+    """
+    return definitions_of(Project.of(home), resources)
+
+
+def definitions_of(project: Project, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Return the definitions of a project that has been read."""
+    layers = (raw, cleaned, features, training, scoring, retention, monitoring)
+    by_name = {job.name: job for job in jobs.build()}
+    return dg.Definitions(
+        assets=[asset for layer in layers for asset in layer.build(project)],
+        asset_checks=gates.build(project),
+        jobs=list(by_name.values()),
+        schedules=schedules.build(project, by_name),
+        sensors=sensors.build(project, by_name),
+        resources={**project.resources, **(resources or {})},
+        # A month takes seconds and a process of its own nine of them to start; a cluster sets its own executor.
+        executor=dg.in_process_executor,
+    )

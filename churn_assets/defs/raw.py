@@ -1,0 +1,132 @@
+"""The five delivered tables as they came, typed but not judged, and who the operator's customers ever were."""
+
+from __future__ import annotations
+
+import dagster as dg
+import polars as pl
+
+from churn_assets.adapters.deliveries import Delivered, DeliveryError, Source
+from churn_assets.adapters.lake import Lake
+from churn_assets.defs import evidence
+from churn_assets.defs.project import BEFORE, Project
+from churn_assets.domain.feed import profile
+from churn_assets.domain.months import Month
+from churn_assets.domain.tables import CUSTOMERS, Table
+
+GROUP = "raw"
+REGISTER = "customer_register"
+
+
+def raw_name(table: str) -> str:
+    """Return the asset, and lake table, of a delivered table."""
+    return f"raw_{table}"
+
+
+def files_name(table: str) -> str:
+    """Return the lake table that records which file a raw month came from, and its profile."""
+    return f"delivered_{table}"
+
+
+def build(project: Project) -> list[dg.AssetsDefinition]:
+    """Return the raw assets of the tables that this operator delivers."""
+    return [_raw(project, table) for table in project.tables] + [_register(project)]
+
+
+def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
+    @project.asset(
+        raw_name(table.name),
+        group=GROUP,
+        description=f"`{table.name}` as the operator delivered it: every row of the month's file, typed losslessly, "
+        "not judged. A file that is missing, torn or of another schema fails here, by name.",
+        kinds=("polars", "deltalake", "parquet"),
+        shaped_by=[project.settings.source],
+        tags={"pii": "pseudonymous"},
+    )
+    def raw(
+        context: dg.AssetExecutionContext, source: dg.ResourceParam[Source], lake: dg.ResourceParam[Lake]
+    ) -> dg.MaterializeResult[None]:
+        month = evidence.month_of(context)
+        first = source.first_month(table.name)
+        delivered = None if first is None or month < first else _read(source, table, month)
+        rows = delivered.rows if delivered else pl.DataFrame(schema=table.schema)
+        result = lake.write(raw_name(table.name), month, rows, run_id=context.run_id)
+        lake.write(files_name(table.name), month, _file_record(source, table, month, delivered), run_id=context.run_id)
+        return dg.MaterializeResult(
+            metadata={**evidence.written(result), "file": delivered.source if delivered else "not delivered yet"},
+            data_version=dg.DataVersion(delivered.sha256 if delivered else "none"),
+        )
+
+    return raw
+
+
+def _read(source: Source, table: Table, month: Month) -> Delivered:
+    try:
+        return source.read(table.name, month)
+    except DeliveryError as error:
+        raise dg.Failure(
+            f"month {month} is blocked: {error}",
+            metadata={"table": error.table, "month": str(error.month), "kind": error.kind},
+            allow_retries=False,
+        ) from error
+
+
+def _file_record(source: Source, table: Table, month: Month, delivered: Delivered | None) -> pl.DataFrame:
+    fingerprint = source.fingerprint(table.name, month) if delivered else None
+    return pl.DataFrame(
+        {
+            "delivered": [delivered is not None],
+            "file": [delivered.source if delivered else None],
+            "sha256": [delivered.sha256 if delivered else None],
+            "size": [fingerprint.size if fingerprint else None],
+            "mtime_ns": [fingerprint.mtime_ns if fingerprint else None],
+            "profile": [profile(table, delivered.rows).to_json() if delivered else None],
+        },
+        schema={
+            "delivered": pl.Boolean,
+            "file": pl.String,
+            "sha256": pl.String,
+            "size": pl.Int64,
+            "mtime_ns": pl.Int64,
+            "profile": pl.String,
+        },
+    )
+
+
+def _register(project: Project) -> dg.AssetsDefinition:
+    @project.asset(
+        REGISTER,
+        group=GROUP,
+        description="Every customer that any delivery up to this month named, with the first month. "
+        "An event of someone who is not in it belongs to an unknown customer.",
+        deps=[raw_name(CUSTOMERS.name), dg.AssetDep(REGISTER, partition_mapping=BEFORE)],
+        tags={"pii": "pseudonymous"},
+    )
+    def customer_register(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
+    ) -> dg.MaterializeResult[None]:
+        month = evidence.month_of(context)
+        named = lake.read(raw_name(CUSTOMERS.name), month).select("customer_id").drop_nulls().unique()
+        named = named.with_columns(pl.lit(str(month)).alias("first_month"))
+        if month > project.first_month:
+            former = require_before(lake, REGISTER, month)
+            named = pl.concat([former, named.join(former, on="customer_id", how="anti")])
+        result = lake.write(REGISTER, month, named.sort("customer_id"), run_id=context.run_id)
+        return dg.MaterializeResult(metadata=evidence.written(result))
+
+    return customer_register
+
+
+def require_before(lake: Lake, table: str, month: Month) -> pl.DataFrame:
+    """Read the month before, on which this one builds.
+
+    Raises:
+        dg.Failure: it is not there: it was blocked, or never run.
+    """
+    before = month.previous()
+    if not lake.has(table, before):
+        raise dg.Failure(
+            f"month {month} needs {table} of {before}, which is not published: run {before} first "
+            "(`churn run` does it in order), or mend what blocked it",
+            allow_retries=False,
+        )
+    return lake.read(table, before)

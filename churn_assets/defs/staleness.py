@@ -1,0 +1,107 @@
+"""What must be made anew: an asset's month that is missing, made by other code or settings, or older than what it read.
+
+The rule is make's: newer inputs, stale output. It needs no bookkeeping beside Dagster's own event log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import dagster as dg
+from dagster import AssetKey, DagsterEventType
+
+from churn_assets.adapters.lake import Lake
+from churn_assets.defs.project import Project
+from churn_assets.defs.raw import files_name, raw_name
+from churn_assets.domain.months import Month
+
+CODE_VERSION_TAG = "dagster/code_version"
+
+
+@dataclass
+class Staleness:
+    """Answers, for one moment of an instance, which assets of a month are stale."""
+
+    project: Project
+    instance: dg.DagsterInstance
+    definitions: dg.Definitions
+    _newest: dict[AssetKey, dict[str, int]] = field(default_factory=dict, init=False)
+
+    def stale_in(self, job: str, month: Month) -> list[AssetKey]:
+        """Return the assets of a job that are stale for a month, upstream first."""
+        graph = self.definitions.resolve_asset_graph()
+        selected = self.definitions.resolve_job_def(job).asset_layer.executable_asset_keys
+        stale: dict[AssetKey, None] = {}
+        for key in (key for level in graph.toposorted_asset_keys_by_level for key in level if key in selected):
+            if self._is_stale(key, month, stale):
+                stale[key] = None
+        return list(stale)
+
+    def newest_id(self, asset: str | AssetKey, month: Month) -> int | None:
+        """Return the number of an asset's newest materialisation for a month; greater is later."""
+        key = asset if isinstance(asset, AssetKey) else AssetKey(asset)
+        if key not in self._newest:
+            self._newest[key] = newest_ids(self.instance, key)
+        return self._newest[key].get(str(month))
+
+    def _is_stale(self, key: AssetKey, month: Month, stale: Iterable[AssetKey]) -> bool:
+        made = self.newest_id(key, month)
+        if made is None or self._other_code(key, month) or self._other_file(key, month):
+            return True
+        if any(parent in stale for parent in self._parents(key)):
+            return True
+        return any((newest or 0) > made for newest in self._read_ids(key, month))
+
+    def _parents(self, key: AssetKey) -> set[AssetKey]:
+        return set(self.definitions.resolve_asset_graph().get(key).parent_keys) - {key}
+
+    def _read_ids(self, key: AssetKey, month: Month) -> Iterator[int | None]:
+        graph = self.definitions.resolve_asset_graph()
+        for parent in graph.get(key).parent_keys:
+            mapping = graph.get_partition_mapping(key, parent)
+            first, last = 0, 0
+            if isinstance(mapping, dg.TimeWindowPartitionMapping):
+                first, last = mapping.start_offset, mapping.end_offset
+            for offset in range(first, last + 1):
+                if (parent, offset) != (key, 0):
+                    yield self.newest_id(parent, month.plus(offset))
+
+    def _other_code(self, key: AssetKey, month: Month) -> bool:
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[str(month)]), limit=1
+        ).records
+        made_by = (records[0].asset_materialization.tags or {}).get(CODE_VERSION_TAG) if records else None  # type: ignore[union-attr]
+        return made_by != self.definitions.resolve_asset_graph().get(key).code_version
+
+    def _other_file(self, key: AssetKey, month: Month) -> bool:
+        for table in self.project.tables:
+            if key == AssetKey(raw_name(table.name)):
+                return delivery_changed(self.project, table.name, month)
+        return False
+
+
+def newest_ids(instance: dg.DagsterInstance, asset: AssetKey) -> dict[str, int]:
+    """Return, by month, the number of an asset's newest materialisation; greater is later."""
+    storage = instance.event_log_storage
+    return dict(storage.get_latest_storage_id_by_partition(asset, DagsterEventType.ASSET_MATERIALIZATION))
+
+
+def newest_id(instance: dg.DagsterInstance, asset: str, month: Month) -> int | None:
+    """Return the number of an asset's newest materialisation for a month, or None."""
+    return newest_ids(instance, AssetKey(asset)).get(str(month))
+
+
+def delivery_changed(project: Project, table: str, month: Month) -> bool:
+    """Tell whether a month's file is another one than the lake's raw month was read from.
+
+    A file of the same size and time stamp is taken as unchanged; else its content decides.
+    """
+    lake = Lake(str(project.home.lake))
+    record = lake.read(files_name(table), month).row(0, named=True)
+    now = project.source.fingerprint(table, month)
+    if now is None or not record["delivered"]:
+        return (now is not None) != record["delivered"]
+    if (now.size, now.mtime_ns) == (record["size"], record["mtime_ns"]):
+        return False
+    return bool(now.sha256 != record["sha256"])
