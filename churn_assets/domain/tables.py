@@ -1,4 +1,4 @@
-"""The contracts of the five delivered tables: columns, types, bounds, ids. The one place that knows column names.
+"""The contracts of the delivered tables: columns, types, bounds, ids. The one place that knows column names.
 
 Source: the data contract in `docs/data_contracts.md`. Order of columns here is the order in the lake.
 """
@@ -42,6 +42,9 @@ class Column:
         closed: an unknown category sends the row to quarantine with the bounds.
         null_is_unknown: a null counts as an unknown category (it is missing information otherwise).
         measured: the column is a number whose median the feed check follows (no id, no hash).
+        money: an amount in EUR, which may be delivered as a Decimal.
+        before_snapshot: a day that lies not after the month's end; judged with the bounds.
+        leaving_day: the day on which the customer left; judged as the rule `date`.
     """
 
     name: str
@@ -53,6 +56,9 @@ class Column:
     closed: bool = False
     null_is_unknown: bool = False
     measured: bool = False
+    money: bool = False
+    before_snapshot: bool = False
+    leaving_day: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,16 +104,26 @@ CUSTOMERS = Table(
     required=True,
     columns=(
         Column("customer_id", pl.Int64(), low=1),
-        Column("signup_date", pl.Date()),  # bound: not after the month's end
+        Column("signup_date", pl.Date(), before_snapshot=True),
         Column("contract_type", pl.String(), nullable=True, categories=CONTRACT_TYPES, null_is_unknown=True),
         Column("contract_end_date", pl.Date(), nullable=True),
-        Column("payment_method", pl.String(), nullable=True, categories=PAYMENT_METHODS, null_is_unknown=True),
+        Column(
+            "payment_method", pl.String(), nullable=True, categories=PAYMENT_METHODS, null_is_unknown=True
+        ),
         Column("age_group", pl.String(), nullable=True, categories=AGE_GROUPS),
         Column("region", pl.String(), nullable=True, categories=REGIONS),
-        Column("plan_monthly_eur", pl.Float64(), low=0, high=1_000, measured=True),
-        Column("previous_plan_monthly_eur", pl.Float64(), nullable=True, low=0, high=1_000, measured=True),
+        Column("plan_monthly_eur", pl.Float64(), low=0, high=1_000, measured=True, money=True),
+        Column(
+            "previous_plan_monthly_eur",
+            pl.Float64(),
+            nullable=True,
+            low=0,
+            high=1_000,
+            measured=True,
+            money=True,
+        ),
         Column("plan_changed_on", pl.Date(), nullable=True),
-        Column("churned_on", pl.Date(), nullable=True),  # bound: see cleaning, it depends on the delivery before
+        Column("churned_on", pl.Date(), nullable=True, leaving_day=True),
         Column("marketing_opt_out", pl.Boolean()),
     ),
 )
@@ -122,7 +138,7 @@ TRANSACTIONS = Table(
         Column("transaction_id", pl.Int64()),
         Column("customer_id", pl.Int64()),
         Column("transaction_date", TIMESTAMP),
-        Column("amount", pl.Float64(), low=0, high=1_000_000, measured=True),
+        Column("amount", pl.Float64(), low=0, high=1_000_000, measured=True, money=True),
         Column("status", pl.String(), categories=STATUSES, closed=True),
         Column("paid_late", pl.Boolean()),
     ),
