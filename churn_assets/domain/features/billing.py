@@ -35,7 +35,9 @@ def billing_features(month: Month) -> dict[str, pl.Expr]:
     recent_total = rounded(pl.col("recent_units")).fill_null(0.0)
     average = pl.col("sum") / pl.col("n")
     variance = pl.col("m2") / (pl.col("n") - 1)
-    months = (days_ago("first", month) / 30).clip(lower_bound=1.0).fill_null(1.0)
+    # The usual month is x / max(tenure / 30, 1). Polars divides a column by a constant as a product with its
+    # inverse, but a single row truly: bits would depend on the number of customers. So none divides here.
+    tenure = days_ago("first", month).clip(lower_bound=30).fill_null(30)
     return {
         "recency_days": days_ago("last", month),
         "frequency": count,
@@ -45,8 +47,8 @@ def billing_features(month: Month) -> dict[str, pl.Expr]:
         "tenure_days": days_ago("first", month),
         "recent_frequency": recent_count,
         "recent_monetary": recent_total,
-        "activity_trend": recent_count / (count / months).clip(lower_bound=0.01),
-        "spend_trend": recent_total / (total / months).clip(lower_bound=0.01),
+        "activity_trend": recent_count / (count * 30 / tenure).clip(lower_bound=0.01),
+        "spend_trend": recent_total / (total * 30 / tenure).clip(lower_bound=0.01),
         # Adding 0.0 leaves one zero: which of 0.0 and -0.0 is the greatest depends on the order of the rows.
         "bill_shock": pl.when(average > 0).then(pl.col("greatest") / average + 0.0),
         "late_payments_90d": pl.col("late_payments_90d").fill_null(0),

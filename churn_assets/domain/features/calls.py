@@ -14,7 +14,7 @@ from churn_assets.domain.months import Month
 
 _SHORT_SECONDS = 10  # a proxy for dropped calls
 _FIRST_WEEKEND_DAY = 6  # Saturday, where Monday is 1
-_MB_PER_GB = 1024.0
+_MB_PER_GB = 1024.0  # a power of two: the division is exact
 _LEAST_GB = 0.01  # the least divisor of the trend of data
 
 

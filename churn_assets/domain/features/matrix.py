@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
-from polars._typing import EngineType
 
 from churn_assets.domain.features.application import application_features, recent_use
 from churn_assets.domain.features.billing import billing_features, recent_billing
@@ -39,6 +39,8 @@ LOOK_BACK_MONTHS: dict[str, int] = {
 }
 """How many months before M a table is needed for the features of M."""
 
+
+Engine = Literal["streaming", "in-memory"]
 
 _Part = tuple[tuple[pl.LazyFrame, ...], dict[str, pl.Expr]]
 """Aggregates by customer, and the features on a row that holds them all."""
@@ -81,7 +83,7 @@ class Window:
         )
 
 
-def feature_matrix(inputs: Window, month: Month, *, engine: EngineType = "streaming") -> pl.DataFrame:
+def feature_matrix(inputs: Window, month: Month, *, engine: Engine = "streaming") -> pl.DataFrame:
     """Return the features of the customers active at the month's snapshot.
 
     Args:
@@ -94,7 +96,7 @@ def feature_matrix(inputs: Window, month: Month, *, engine: EngineType = "stream
         types, and the declared columns, sorted by customer. No value is NaN or infinite.
     """
     is_active = pl.col("churned_on").is_null()
-    customers = inputs.customers.filter(is_active).sort("customer_id").collect(engine=engine)
+    customers = _written_out(inputs.customers.filter(is_active).sort("customer_id").collect(engine=engine))
     blocks = [_block(customers, part, engine) for part in _parts(inputs, month)]
     person = customers.select("customer_id", *inputs.declared, **contract_and_person_features(month))
     computed = pl.concat([person, *blocks], how="horizontal")
@@ -119,7 +121,7 @@ def _parts(inputs: Window, month: Month) -> Iterator[_Part]:
         yield (recent_use(inputs.app_usage, month),), application_features(month)
 
 
-def _block(customers: pl.DataFrame, part: _Part, engine: EngineType) -> pl.DataFrame:
+def _block(customers: pl.DataFrame, part: _Part, engine: Engine) -> pl.DataFrame:
     """Return one part's features, a row for each of the customers, in their order.
 
     The aggregates are collected one after the other, so that only one of them needs memory at a time.
@@ -130,7 +132,16 @@ def _block(customers: pl.DataFrame, part: _Part, engine: EngineType) -> pl.DataF
         rows = rows.join(
             aggregate.collect(engine=engine), on="customer_id", how="left", maintain_order="left"
         )
-    return rows.select(**features)
+    return _written_out(rows).select(**features)
+
+
+def _written_out(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with every column written out row by row.
+
+    Polars may hold a column of equal values as one value, and divides by it as by a constant: as a product
+    with its inverse, which differs in the last bit. A customer's bits must not depend on the others' values.
+    """
+    return pl.DataFrame(frame.get_columns())
 
 
 def _finite(values: pl.Expr, dtype: pl.DataType) -> pl.Expr:

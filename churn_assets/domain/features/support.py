@@ -12,6 +12,7 @@ DELIVERED_MONTH = "delivered_month"
 """The column that says in which month's delivery a ticket's row stood: `YYYY-MM`."""
 
 _FRUSTRATION_CAP = 20
+_FRUSTRATION = {points: points / _FRUSTRATION_CAP for points in range(_FRUSTRATION_CAP + 1)}
 
 
 def newest_tickets(support_tickets: pl.LazyFrame, month: Month) -> pl.LazyFrame:
@@ -55,5 +56,8 @@ def support_features() -> dict[str, pl.Expr]:
         "avg_resolution_time_h": pl.col("resolution_hours") / pl.col("timed"),
         "complaint_ratio": (pl.col("complaints") / pl.col("tickets")).fill_null(0.0),
         "unresolved_tickets": unresolved,
-        "frustration_index": frustration.clip(upper_bound=_FRUSTRATION_CAP) / _FRUSTRATION_CAP,
+        # Looked up, not divided: Polars' division by a constant differs in the last bit for a single row.
+        "frustration_index": frustration.clip(upper_bound=_FRUSTRATION_CAP).replace_strict(
+            _FRUSTRATION, return_dtype=pl.Float64
+        ),
     }

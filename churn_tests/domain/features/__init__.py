@@ -1,0 +1,1 @@
+"""Tests of the feature matrix, against examples by hand and an independent implementation."""
