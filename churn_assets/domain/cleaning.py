@@ -136,15 +136,16 @@ def judge(
     """
     if table.name != CUSTOMERS.name and known_customers is None:
         raise ValueError(f"{table.name} cannot be judged without the known customers: pass their ids")
-    by_id = split_by_id(table, rows.select(table.schema.names()))
-    rule = by_id.distinct.lazy().select(
-        broken_rule(table, month, known_customers=known_customers, active_before=active_before)
-    )
-    broken = rule.collect(engine="streaming").to_series().alias(RULE_COLUMN)
-    passed, refused = _divide(by_id.distinct, broken)
-    accepted, unknown = _without_unknown_categories(table, passed)
+    rows = rows.select(table.schema.names())
+    rule = broken_rule(table, month, known_customers=known_customers, active_before=active_before)
+    by_id = split_by_id(table, rows)
+    passed, refused = _divide(rows, by_id.single, rule)
+    all_of_them = pl.repeat(value=True, n=by_id.distinct.height, eager=True)
+    passed_once, refused_once = _divide(by_id.distinct, all_of_them, rule)
     conflicting = by_id.conflicting.with_columns(pl.lit(Rule.CONFLICTING_ID.value).alias(RULE_COLUMN))
-    quarantine = pl.concat([conflicting, refused])
+    quarantine = pl.concat([conflicting, refused, refused_once])
+    passed = pl.concat([passed, passed_once])
+    accepted, unknown = _without_unknown_categories(table, passed)
     return Judged(
         accepted=accepted.sort(sort_columns(table)),
         quarantine=quarantine.sort(quarantine.columns, nulls_last=True),
@@ -164,12 +165,12 @@ def sort_columns(table: Table) -> list[str]:
     return list(dict.fromkeys(["customer_id", *event_time, *table.key]))
 
 
-def _divide(rows: pl.DataFrame, broken: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows that broke no rule, and those that did with the rule's name."""
-    if broken.null_count() == rows.height:
-        return rows, rows.clear().with_columns(pl.Series(RULE_COLUMN, [], dtype=pl.String))
-    refused = rows.filter(broken.is_not_null()).with_columns(broken.drop_nulls().cast(pl.String))
-    return rows.filter(broken.is_null()), refused
+def _divide(rows: pl.DataFrame, judged: pl.Series, rule: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return of the rows to be judged those that broke no rule, and those that did with the rule's name."""
+    broken = rows.lazy().select(rule.alias(RULE_COLUMN)).collect(engine="streaming").to_series()
+    refused = judged & broken.is_not_null()
+    passed = rows if judged.all() and not refused.any() else rows.filter(judged & broken.is_null())
+    return passed, rows.filter(refused).with_columns(broken.filter(refused).cast(pl.String))
 
 
 def _without_unknown_categories(table: Table, rows: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -191,8 +191,8 @@ def _medians(
         apart = high < former_low or low > former_high
         if apart and differs_by_factor(mid, former_mid, limits.median_factor):
             sentence = (
-                f"{table.name}.{name} has a median of {mid:g}, where the former months' is {former_mid:g}: off "
-                f"by more than a factor of {limits.median_factor:g}, and the middle halves do not overlap: "
+                f"{table.name}.{name} has a median of {mid:g}, where the former months' is {former_mid:g}: "
+                f"off by more than a factor of {limits.median_factor:g}, and the middle halves are apart: "
                 "has its unit changed?"
             )
             yield FeedFault(name, "median", mid, former_mid, sentence)

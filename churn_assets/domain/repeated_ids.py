@@ -8,8 +8,8 @@ import polars as pl
 
 from churn_assets.domain.tables import Table
 
-ROWS_AT_A_TIME = 4_000_000
-"""Repeated rows that are compared at a time; bounds the memory where a file was appended to itself."""
+IDS_AT_A_TIME = 2_000_000
+"""Repeated ids whose rows are compared at a time; bounds the memory where a file was appended to itself."""
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,13 @@ class ById:
     """The rows of a file by how often their id stands there.
 
     Attributes:
-        distinct: one row of each id, and all differing rows without a whole id: a null is no id.
+        single: for each row of the file, whether its id stands there once.
+        distinct: of the other rows one of each id, and all differing rows without a whole id: a null is no id.
         conflicting: all rows, copies dropped, of the ids that have differing content.
         dropped: exact copies that were dropped.
     """
 
+    single: pl.Series
     distinct: pl.DataFrame
     conflicting: pl.DataFrame
     dropped: int
@@ -30,45 +32,46 @@ class ById:
 def split_by_id(table: Table, rows: pl.DataFrame) -> ById:
     """Drop exact copies (NaN equals NaN) and separate the ids that stay with differing content.
 
-    No row is compared by a hash alone. Where all ids differ, which is the rule, nothing is copied.
+    No row is compared by a hash alone, and only rows of repeated ids are copied.
     """
     key = list(table.key)
-    frame = rows.lazy()
-    if _distinct_ids(frame, key) == rows.height:
-        return ById(rows, rows.clear(), 0)
-    repeated = frame.group_by(key).len().filter(pl.col("len") > 1).select(key)
-    suspects = frame.join(repeated, on=key, how="semi", nulls_equal=True).collect(engine="streaming")
-    single = frame.join(repeated, on=key, how="anti", nulls_equal=True).collect(engine="streaming")
-    parts = [_split(part, key) for part in _slices(suspects, key)]
-    return ById(
-        distinct=pl.concat([single, *(part.distinct for part in parts)]),
-        conflicting=pl.concat([part.conflicting for part in parts]),
-        dropped=sum(part.dropped for part in parts),
-    )
+    repeated = _repeated_ids(rows.select(key))
+    if repeated.is_empty():
+        return ById(pl.repeat(value=True, n=rows.height, eager=True), rows.clear(), rows.clear(), 0)
+    part_of_row, parts = _parts(rows.select(key), repeated)
+    splits = [_split(rows.filter(part_of_row == part), key) for part in range(parts)]
+    distinct = pl.concat([each for each, _ in splits])
+    conflicting = pl.concat([each for _, each in splits])
+    dropped = rows.height - part_of_row.null_count() - distinct.height - conflicting.height
+    return ById(part_of_row.is_null(), distinct, conflicting, dropped)
 
 
-def _distinct_ids(frame: pl.LazyFrame, key: list[str]) -> int:
-    counted = frame.select(key).unique().select(pl.len()).collect(engine="streaming")
-    return int(counted.item())
+def _repeated_ids(ids: pl.DataFrame) -> pl.DataFrame:
+    """Return the ids that stand there more than once, each once."""
+    ascending = ids.sort(ids.columns)
+    as_before = (pl.col(name).eq_missing(pl.col(name).shift()) for name in ids.columns)
+    return ascending.filter(pl.all_horizontal(as_before) & (pl.int_range(pl.len()) > 0)).unique()
 
 
-def _slices(suspects: pl.DataFrame, key: list[str]) -> list[pl.DataFrame]:
-    """Cut the rows so that all rows of an id are in one part; the hash only deals them out."""
-    parts = -(-suspects.height // ROWS_AT_A_TIME)
-    if parts <= 1:
-        return [suspects]
-    part = pl.struct(key).hash() % parts
-    return [suspects.filter(part == index) for index in range(parts)]
+def _parts(ids: pl.DataFrame, repeated: pl.DataFrame) -> tuple[pl.Series, int]:
+    """Return to which part each row of a repeated id belongs, null for the others, and how many parts there are.
+
+    All rows of an id are in one part; the hash only deals the ids out.
+    """
+    parts = -(-repeated.height // IDS_AT_A_TIME)
+    part = (pl.struct(ids.columns).hash() % parts).cast(pl.UInt16).alias("part")
+    rows = ids.with_row_index("row").join(repeated, on=ids.columns, how="semi", nulls_equal=True)
+    numbered = rows.select("row", part)
+    return pl.repeat(None, ids.height, dtype=pl.UInt16, eager=True).scatter(
+        numbered["row"], numbered["part"]
+    ), parts
 
 
-def _split(suspects: pl.DataFrame, key: list[str]) -> ById:
+def _split(suspects: pl.DataFrame, key: list[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the distinct rows whose id has one content, and those whose id has several."""
     # either of 0.0 and -0.0, which are equal, may stay: adding zero gives both the same bits
     floats = [name for name, dtype in suspects.schema.items() if dtype.is_float()]
     distinct = suspects.with_columns(pl.col(name) + 0.0 for name in floats).unique()
     whole_id = pl.all_horizontal(pl.col(name).is_not_null() for name in key)
     conflict = distinct.select((pl.len().over(key) > 1) & whole_id).to_series()
-    return ById(
-        distinct=distinct.filter(~conflict),
-        conflicting=distinct.filter(conflict),
-        dropped=suspects.height - distinct.height,
-    )
+    return distinct.filter(~conflict), distinct.filter(conflict)
