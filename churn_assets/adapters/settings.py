@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from churn_assets.adapters.files import write_atomically
 from churn_assets.adapters.home import Home
-from churn_assets.domain.campaign import CampaignSettings
+from churn_assets.domain.campaign_settings import CampaignSettings
 from churn_assets.domain.cleaning import CleaningLimits
 from churn_assets.domain.drift import DriftSettings
 from churn_assets.domain.economics import Economics
@@ -39,6 +39,8 @@ class OperatorSettings:
 
     timezone: str = "Europe/Rome"
     """Time zone of the schedules; the data itself is in UTC."""
+    automation: bool = False
+    """Whether schedule and sensors run by themselves as soon as Dagster's daemon does."""
 
     def __post_init__(self) -> None:
         ZoneInfo(self.timezone)
@@ -91,10 +93,10 @@ class LearningSettings:
 
 @dataclasses.dataclass(frozen=True)
 class RetrainingSettings:
-    """When drift asks for retraining."""
+    """When challengers are trained."""
 
-    cooldown_months: int = 1
-    """Months that must pass after a retraining that drift asked for."""
+    monthly: bool = True
+    """Whether each closed month retrains; otherwise only drift, or a person, asks for it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +140,9 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
     known = {field.name: field for field in dataclasses.fields(Settings)}
     for section, values in sections.items():
         if section not in known:
-            raise SettingsError(f"there is no section [{section}] in the settings; there are {', '.join(known)}")
+            raise SettingsError(
+                f"there is no section [{section}] in the settings; there are {', '.join(known)}"
+            )
         names = [field.name for field in dataclasses.fields(_section_type(section))]
         for name in values:
             if name not in names:
@@ -154,7 +158,9 @@ def settings_from(sections: Mapping[str, Mapping[str, Any]]) -> Settings:
 def remember_source(home: Home, source: SourceSettings) -> None:
     """Write down in the home where its deliveries come from, so that every later command reads the same."""
     lines = ["# Written by `churn run`: where this home's deliveries come from.", "[source]"]
-    lines += [f"{name} = {json.dumps(value)}" for name in ("kind", "path") if (value := getattr(source, name))]
+    lines += [
+        f"{name} = {json.dumps(value)}" for name in ("kind", "path") if (value := getattr(source, name))
+    ]
     write_atomically(home.settings_file, ("\n".join(lines) + "\n").encode())
 
 
@@ -173,7 +179,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"the settings file {path} does not exist; mend CHURN_SETTINGS or unset it") from None
+        raise SettingsError(
+            f"the settings file {path} does not exist; mend CHURN_SETTINGS or unset it"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"the settings file {path} is no TOML: {error}") from None
 
@@ -181,7 +189,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _merge(into: dict[str, dict[str, Any]], layer: Mapping[str, Any]) -> None:
     for section, values in layer.items():
         if not isinstance(values, Mapping):
-            raise SettingsError(f"'{section}' stands outside a section; write it below one, for example [source]")
+            raise SettingsError(
+                f"'{section}' stands outside a section; write it below one, for example [source]"
+            )
         into.setdefault(section, {}).update(values)
 
 

@@ -74,8 +74,14 @@ def _python() -> Diagnosis:
 
 def _packages() -> Diagnosis:
     pinned = re.findall(r"^([a-z0-9._-]+)(?:\[[a-z]+\])?==([0-9.]+)", _requirements(), flags=re.MULTILINE)
-    wrong = [f"{name} {have or 'missing'}, not {want}" for name, want in pinned if (have := _installed(name)) != want]
-    return Diagnosis("packages", f"{len(pinned)} pinned", f"{'; '.join(wrong)}: run `make setup`" if wrong else "")
+    wrong = [
+        f"{name} {have or 'missing'}, not {want}"
+        for name, want in pinned
+        if (have := _installed(name)) != want
+    ]
+    return Diagnosis(
+        "packages", f"{len(pinned)} pinned", f"{'; '.join(wrong)}: run `make setup`" if wrong else ""
+    )
 
 
 def _requirements() -> str:
@@ -94,7 +100,9 @@ def _home(home: Home) -> Diagnosis:
     free = shutil.disk_usage(existing).free
     found = f"{home.root}, {free / 2**30:.0f} GiB free"
     if not os.access(existing, os.W_OK):
-        return Diagnosis("home", found, f"{existing} cannot be written: mend its rights or name another CHURN_HOME")
+        return Diagnosis(
+            "home", found, f"{existing} cannot be written: mend its rights or name another CHURN_HOME"
+        )
     if free < LEAST_FREE_BYTES:
         return Diagnosis("home", found, "free at least 2 GiB or name another CHURN_HOME")
     return Diagnosis("home", found)
@@ -116,7 +124,11 @@ def _deliveries(home: Home) -> Diagnosis:
     if not months:
         simulated = project.settings.source.kind == "simulator"
         mend = "" if simulated else "put TABLE/YYYY-MM.parquet or .csv into the folder of the deliveries"
-        return Diagnosis("deliveries", "none yet" + (", `churn run` lets the embedded operator deliver" if simulated else ""), mend)
+        return Diagnosis(
+            "deliveries",
+            "none yet" + (", `churn run` lets the embedded operator deliver" if simulated else ""),
+            mend,
+        )
     missing = [
         f"{table.name}/{month}"
         for table in project.tables
@@ -135,4 +147,6 @@ def _audit(home: Home) -> Diagnosis:
     if not home.audit_log.exists():
         return Diagnosis("audit log", "empty")
     verified = AuditLog(home.audit_log).verify()
-    return Diagnosis("audit log", "verified" if verified.ok else "broken", "" if verified.ok else verified.sentence)
+    return Diagnosis(
+        "audit log", "verified" if verified.ok else "broken", "" if verified.ok else verified.sentence
+    )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
 
 from churn_assets.cli.screen import print_json, say
 from churn_assets.domain.months import Month
+
+if TYPE_CHECKING:
+    from churn_assets.adapters.lake import Lake
 
 MonthArgument = Annotated[str, typer.Argument(help="The month, YYYY-MM.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="A summary as JSON.")]
@@ -52,7 +55,7 @@ def scores(
     """Write the scores of a month: one row per active customer."""
     from churn_assets.defs.scoring import SCORES  # noqa: PLC0415
 
-    _export(_table(SCORES, month), out, as_json)
+    _export(_lake().read(SCORES, Month.parse(month)).sort("customer_id"), out, as_json)
 
 
 def campaign(
@@ -61,16 +64,21 @@ def campaign(
     as_json: JsonOption = False,
 ) -> None:
     """Write the campaign list of a month for the CRM: who to contact, the control group marked, value, reasons, offer."""
-    from churn_assets.defs.retention import CAMPAIGN  # noqa: PLC0415
+    from churn_assets.defs.retention import CAMPAIGN, SUMMARY  # noqa: PLC0415
 
-    _export(_table(CAMPAIGN, month), out, as_json)
+    lake, asked = _lake(), Month.parse(month)
+    lake.read(SUMMARY, asked)  # a list may be empty, its summary never is
+    chosen = lake.scan(CAMPAIGN, [asked]).collect()
+    _export(
+        chosen.select("rank", *(name for name in chosen.columns if name != "rank")).sort("rank"), out, as_json
+    )
 
 
-def _table(name: str, month: str) -> pl.DataFrame:
+def _lake() -> Lake:
     from churn_assets.adapters.home import Home  # noqa: PLC0415
     from churn_assets.adapters.lake import Lake  # noqa: PLC0415
 
-    return Lake(str(Home.from_environment().lake)).read(name, Month.parse(month))
+    return Lake(str(Home.from_environment().lake))
 
 
 def _export(frame: pl.DataFrame, out: Path, as_json: bool) -> None:

@@ -30,8 +30,12 @@ def run(
     deliveries: Annotated[
         Path | None, typer.Option(help="Folder with TABLE/YYYY-MM.parquet or .csv; remembered by this home.")
     ] = None,
-    months: Annotated[int | None, typer.Option(min=1, help="The last so many months, their history is taken in too.")] = None,
-    until: Annotated[str | None, typer.Option(help="The last month, YYYY-MM; by default the newest delivered.")] = None,
+    months: Annotated[
+        int | None, typer.Option(min=1, help="The last so many months, their history is taken in too.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="The last month, YYYY-MM; by default the newest delivered.")
+    ] = None,
     customers: Annotated[int | None, typer.Option(min=1, help="Customers of the embedded operator.")] = None,
     world: Annotated[str | None, typer.Option(help="World of the embedded operator.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the embedded operator.")] = None,
@@ -49,7 +53,9 @@ def run(
     settings = _settings(home, deliveries)
     if settings.source.kind == "simulator":
         changed = {"customers": customers, "months": months, "until": until, "world": world, "seed": seed}
-        played = dataclasses.replace(settings.simulator, **{k: v for k, v in changed.items() if v is not None})
+        played = dataclasses.replace(
+            settings.simulator, **{k: v for k, v in changed.items() if v is not None}
+        )
         _play(home, played)
         months = until = None
     from churn_assets.defs.project import Project  # noqa: PLC0415
@@ -61,7 +67,7 @@ def run(
     from churn_assets.defs.overview import overview  # noqa: PLC0415
 
     seen = overview(project)
-    problems = problems_of(stages, every, champion=seen["champion"] is not None)
+    problems = problems_of(stages, champion=seen["champion"] is not None)
     if as_json:
         print_json({**seen, "stages": [_plain(stage) for stage in stages], "problems": problems})
     else:
@@ -72,7 +78,9 @@ def run(
         raise typer.Exit(1)
 
 
-def months_to_live(project: Project, months: int | None, until: str | None) -> tuple[list[Month], list[Month]]:
+def months_to_live(
+    project: Project, months: int | None, until: str | None
+) -> tuple[list[Month], list[Month]]:
     """Return the months to take in (the whole history up to the last) and those of them to retrain and score.
 
     Raises:
@@ -80,7 +88,9 @@ def months_to_live(project: Project, months: int | None, until: str | None) -> t
     """
     delivered = project.source.months()
     if not delivered:
-        raise ValueError("there are no deliveries: name their folder with --deliveries, or let `churn simulate` write some")
+        raise ValueError(
+            "there are no deliveries: name their folder with --deliveries, or let `churn simulate` write some"
+        )
     last = Month.parse(until) if until else delivered[-1]
     if last < project.first_month:
         raise ValueError(f"--until {last} lies before the first delivered month, {project.first_month}")
@@ -88,7 +98,7 @@ def months_to_live(project: Project, months: int | None, until: str | None) -> t
     return every, every[-months:] if months else every
 
 
-def problems_of(stages: Sequence[Stage], months: Sequence[Month], *, champion: bool) -> list[str]:
+def problems_of(stages: Sequence[Stage], *, champion: bool) -> list[str]:
     """Return what makes the run no success: a month that is blocked or failed, or a gate that has the last word.
 
     A challenger that a gate stopped in a month before the newest is history: the summary shows it, and a later month
@@ -96,12 +106,11 @@ def problems_of(stages: Sequence[Stage], months: Sequence[Month], *, champion: b
     """
     problems = [stage.sentence for stage in stages if stage.outcome in {"blocked", "failed"}]
     newest = max((stage.month for stage in stages), default=None)
-    for stage in stages:
-        if stage.outcome == "stopped" and (stage.month == newest or not champion):
-            problems.append(stage.sentence)
-    if months and len(months) and not champion and not problems and newest == months[-1]:
-        early = [stage.sentence for stage in stages if stage.job == "retrain" and stage.month == newest]
-        problems += [f"no champion yet at {newest}: {sentence}" for sentence in early]
+    problems += [
+        stage.sentence
+        for stage in stages
+        if stage.outcome == "stopped" and (stage.month == newest or not champion)
+    ]
     return problems
 
 
@@ -110,7 +119,9 @@ def _settings(home: Home, deliveries: Path | None) -> Settings:
 
     if deliveries is not None:
         if not deliveries.is_dir():
-            raise ValueError(f"--deliveries {deliveries} is no folder; it should hold TABLE/YYYY-MM.parquet or .csv")
+            raise ValueError(
+                f"--deliveries {deliveries} is no folder; it should hold TABLE/YYYY-MM.parquet or .csv"
+            )
         remember_source(home, SourceSettings(kind="files", path=str(deliveries.resolve())))
     return load_settings(home)
 
@@ -131,7 +142,9 @@ def _play(home: Home, settings: SimulatorSettings) -> None:
             until=Month.parse(settings.until),
             world=settings.world,
             seed=settings.seed,
-            progress=lambda month, table: bar.update(task, advance=1, description=f"delivering {month} {table}"),
+            progress=lambda month, table: bar.update(
+                task, advance=1, description=f"delivering {month} {table}"
+            ),
         )
     record_played(home, settings)
 

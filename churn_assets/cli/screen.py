@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+WIDTH_OF_A_FILE = 160
 OUT = Console()
+if not OUT.is_terminal:
+    OUT.width = WIDTH_OF_A_FILE
 ERR = Console(stderr=True)
 
 

@@ -26,7 +26,8 @@ def simulate(
     world: Annotated[str, typer.Option(help="A, A5, D, B3 or C2: how churn comes about.")] = "A",
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 7,
     incident: Annotated[
-        list[str] | None, typer.Option(help="KIND:MONTH[:TABLE][:RATE], repeatable; the kinds are listed above.")
+        list[str] | None,
+        typer.Option(help="KIND:MONTH[:TABLE][:RATE], repeatable; the kinds are listed above."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
 ) -> None:
@@ -58,7 +59,9 @@ def simulate(
     if as_json:
         print_json(summary)
         return
-    say(f"{len(made.months)} months of world {world} in {out}: {made.event_rows:,} event rows in {seconds:.1f} s")
+    say(
+        f"{len(made.months)} months of world {world} in {out}: {made.event_rows:,} event rows in {seconds:.1f} s"
+    )
     say(f"the truth, which the platform never reads, is in {out / '.truth'}")
 
 

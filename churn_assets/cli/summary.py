@@ -12,7 +12,7 @@ from churn_assets.cli.screen import OUT, say
 if TYPE_CHECKING:
     from churn_assets.defs.live import Stage
 
-NONE = "–"
+NONE = "-"
 
 
 def print_summary(seen: Mapping[str, Any], stages: Sequence[Stage]) -> None:
@@ -30,10 +30,21 @@ def print_summary(seen: Mapping[str, Any], stages: Sequence[Stage]) -> None:
 
 
 def _months(rows: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title="The months as production lived them", title_justify="left", header_style="bold", box=None)
+    table = Table(
+        title="The months as production lived them", title_justify="left", header_style="bold", box=None
+    )
     for name in ("month", "state"):
         table.add_column(name)
-    for name in ("quarantined", "AUC", "recall", "precision", "champion", "contacts", "expected EUR", "realised EUR"):
+    for name in (
+        "quarantined",
+        "AUC",
+        "recall",
+        "precision",
+        "champion",
+        "contacts",
+        "expected EUR",
+        "realised EUR",
+    ):
         table.add_column(name, justify="right")
     table.add_column("gates")
     for row in rows:
@@ -64,11 +75,17 @@ def _model(seen: Mapping[str, Any]) -> None:
     if champion is None:
         say("Champion: none. No model has passed the gates.")
     else:
-        say(f"Champion: version {champion['version']}, trained at the close of {champion['trained_at']}. {champion['reason']}")
+        say(
+            f"Champion: version {champion['version']}, trained at the close of {champion['trained_at']}. {champion['reason']}"
+        )
     if seen["gates"]:
         say(f"Gates of the newest challenger ({seen['gates'][0]['month']}):")
     for gate in seen["gates"]:
-        sign = "[green]✓[/green]" if gate["passed"] else ("[red]✗[/red]" if gate["blocks"] else "[yellow]![/yellow]")
+        sign = (
+            "[green]✓[/green]"
+            if gate["passed"]
+            else ("[red]✗[/red]" if gate["blocks"] else "[yellow]![/yellow]")
+        )
         OUT.print(f"  {sign} {gate['name']}: {gate['sentence']}", soft_wrap=True, highlight=False)
     if seen["drift"]:
         say(f"Drift ({seen['drift']['month']}): {seen['drift']['severity']}. {seen['drift']['sentence']}")

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def ui(
-    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback put a proxy with login before it.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; beyond loopback put a proxy with login before it.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the webserver.")] = 3000,
 ) -> None:
     """Start Dagster's webserver and daemon on the state of this home; ends with Ctrl-C."""

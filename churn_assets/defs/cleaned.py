@@ -1,7 +1,5 @@
 """The cleaned tables: judged row by row, gated as a month, and only then published, all of them or none (ADR 1)."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,13 +15,14 @@ from churn_assets.defs import evidence
 from churn_assets.defs.project import BEFORE, Project, reaching_back
 from churn_assets.defs.raw import REGISTER, files_name, raw_name, require_before
 from churn_assets.domain import delivery_verdict as verdict
-from churn_assets.domain.cleaning import Judged, judge, vanished
-from churn_assets.domain.delivery_contract import broken_rules
+from churn_assets.domain.accepted_contract import broken_rules
+from churn_assets.domain.cleaning import Judged, judge
 from churn_assets.domain.delivery_verdict import Finding
 from churn_assets.domain.feed import FeedProfile, feed_faults
 from churn_assets.domain.labels import active_at_snapshot
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import CUSTOMERS, Table
+from churn_assets.domain.vanished import vanished
 
 GROUP = "cleaned"
 COUNTS = "cleaning_counts"
@@ -98,12 +97,9 @@ def judge_month(project: Project, lake: Lake, month: Month) -> JudgedMonth:
         one = judge(table, rows, month=month, known_customers=known, active_before=active_before)
         judged[table.name] = one
         findings += _findings(project, lake, table, month, one)
-    if active_before is not None:
-        limit = project.settings.cleaning.vanished_share
-        gone = vanished(judged[CUSTOMERS.name].accepted, active_before)
-        findings.append(
-            verdict.vanished_finding(CUSTOMERS.name, gone.len(), active_before=active_before.len(), limit=limit)
-        )
+    customers = judged[CUSTOMERS.name]
+    gone = vanished(customers.accepted, customers.quarantine["customer_id"], active_before)
+    findings.append(verdict.vanished_finding(gone, project.settings.cleaning.vanished_share))
     return JudgedMonth(judged, tuple(findings))
 
 
@@ -116,19 +112,12 @@ def _active_before(project: Project, lake: Lake, month: Month) -> pl.Series | No
 def _findings(project: Project, lake: Lake, table: Table, month: Month, judged: Judged) -> Iterator[Finding]:
     limits, counts = project.settings.cleaning, judged.counts
     profile, former = _profiles(project, lake, table, month)
-    faults = feed_faults(table, profile, former) if profile else []
+    faults = feed_faults(table, profile, former, limits) if profile else []
     yield verdict.feed_finding(table.name, [fault.sentence for fault in faults])
-    yield verdict.quarantine_finding(
-        table.name, counts.judged_rules, delivered=counts.delivered, limit=limits.quarantine_share
-    )
+    yield verdict.quarantine_finding(table.name, counts, limits.quarantine_share)
     yield verdict.contract_finding(table.name, broken_rules(table, month, judged.accepted))
     if any(column.categories and not column.closed for column in table.columns):
-        yield verdict.categories_finding(
-            table.name,
-            counts.unknown_categories,
-            passed_rows=counts.accepted,
-            limit=limits.unknown_category_share,
-        )
+        yield verdict.categories_finding(table.name, counts, limits.unknown_category_share)
 
 
 def _profiles(
@@ -147,7 +136,9 @@ def _profiles(
 
 
 def _files(project: Project, lake: Lake, month: Month) -> dict[str, str]:
-    digests = {table.name: lake.read(files_name(table.name), month)["sha256"].item() for table in project.tables}
+    digests = {
+        table.name: lake.read(files_name(table.name), month)["sha256"].item() for table in project.tables
+    }
     return {name: digest for name, digest in digests.items() if digest}
 
 
@@ -163,15 +154,17 @@ def _write_quarantine(project: Project, lake: Lake, month: Month, judged: Judged
                 "duplicates": one.counts.duplicates,
                 "quarantined": one.quarantine.height,
                 "accepted": one.accepted.height,
-                "rules": json.dumps(dict(one.counts.rules), sort_keys=True),
-                "unknown_categories": json.dumps(dict(one.counts.unknown_categories), sort_keys=True),
+                "rules": json.dumps(one.counts.quarantined, sort_keys=True),
+                "unknown_categories": json.dumps(one.counts.unknown_categories, sort_keys=True),
                 "blocked_by": "; ".join(f.sentence for f in judged.blocking if f.table == table.name) or None,
             }
         )
     lake.write(COUNTS, month, pl.DataFrame(rows, schema_overrides={"blocked_by": pl.String}), run_id=run_id)
 
 
-def _publish(lake: Lake, table: Table, month: Month, judged: Judged, run_id: str) -> dg.MaterializeResult[None]:
+def _publish(
+    lake: Lake, table: Table, month: Month, judged: Judged, run_id: str
+) -> dg.MaterializeResult[None]:
     result = lake.write(cleaned_name(table.name), month, judged.accepted, run_id=run_id)
     counts = judged.counts
     return dg.MaterializeResult(
@@ -181,8 +174,8 @@ def _publish(lake: Lake, table: Table, month: Month, judged: Judged, run_id: str
             "delivered": counts.delivered,
             "duplicates_dropped": counts.duplicates,
             "quarantined": judged.quarantine.height,
-            "rules": dg.MetadataValue.json(dict(counts.rules)),
-            "unknown_categories": dg.MetadataValue.json(dict(counts.unknown_categories)),
+            "rules": dg.MetadataValue.json(counts.quarantined),
+            "unknown_categories": dg.MetadataValue.json(counts.unknown_categories),
             "quarantine_table": quarantine_name(table.name),
         },
     )
@@ -216,7 +209,9 @@ def _check_specs(project: Project, table: Table) -> Iterator[dg.AssetCheckSpec]:
     if table is CUSTOMERS:
         facts[verdict.CUSTOMERS_DO_NOT_VANISH] = "Few enough active customers are gone without having left."
     for fact, description in facts.items():
-        yield project.check(cleaned_name(table.name), _check_name(table.name, fact), description, blocking=True)
+        yield project.check(
+            cleaned_name(table.name), _check_name(table.name, fact), description, blocking=True
+        )
     if any(column.categories and not column.closed for column in table.columns):
         description = "Few enough values are categories that the contract does not list; warns only."
         name = _check_name(table.name, verdict.CATEGORIES_ARE_KNOWN)

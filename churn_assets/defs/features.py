@@ -1,7 +1,5 @@
 """Lifetime state, the feature matrix, and the labels that mature a month later."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 
@@ -102,7 +100,7 @@ def _matrix(project: Project) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> dg.MaterializeResult[None]:
         month = evidence.month_of(context)
-        matrix = feature_matrix(_window(project, lake, month), month)
+        matrix = feature_matrix(window_of(project, lake, month), month)
         result = lake.write(MATRIX, month, matrix.drop("month"), run_id=context.run_id)
         return dg.MaterializeResult(
             metadata={
@@ -115,7 +113,8 @@ def _matrix(project: Project) -> dg.AssetsDefinition:
     return feature_matrix_
 
 
-def _window(project: Project, lake: Lake, month: Month) -> Window:
+def window_of(project: Project, lake: Lake, month: Month) -> Window:
+    """Return the accepted rows that the features of a month can reach, lazily."""
     delivered = delivered_tables(project, lake, month)
     rows = {name: _rows(project, lake, name, month) for name in delivered}
     return Window(
@@ -166,7 +165,9 @@ def labelled_months(lake: Lake, until: Month) -> list[Month]:
 
 
 def _missing_shares(matrix: pl.DataFrame) -> pl.DataFrame:
-    shares = matrix.null_count().transpose(include_header=True, header_name="feature", column_names=["missing"])
+    shares = matrix.null_count().transpose(
+        include_header=True, header_name="feature", column_names=["missing"]
+    )
     return shares.with_columns(pl.col("missing") / max(matrix.height, 1)).filter(pl.col("missing") > 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 from dagster import AssetSelection
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
 
 CLOSE = "close_month"
 RETRAIN = "retrain"
@@ -14,7 +15,7 @@ _CLOSING = AssetSelection.groups("raw", "cleaned", "features")
 _SCORING = AssetSelection.groups("scoring", "retention", "monitoring")
 
 
-def build() -> list[dg.UnresolvedAssetJobDefinition]:
+def build() -> list[Job]:
     """Return the jobs; each takes a month as its partition.
 
     Retraining is a job of its own because its gates block within a run: a challenger that a gate stops must never keep
@@ -22,7 +23,9 @@ def build() -> list[dg.UnresolvedAssetJobDefinition]:
     """
     return [
         dg.define_asset_job(
-            CLOSE, _CLOSING, description="Take a closed month in: deliveries, cleaned tables, features, matured labels."
+            CLOSE,
+            _CLOSING,
+            description="Take a closed month in: deliveries, cleaned tables, features, matured labels.",
         ),
         dg.define_asset_job(
             RETRAIN,
@@ -30,7 +33,9 @@ def build() -> list[dg.UnresolvedAssetJobDefinition]:
             description="Train a challenger on all labelled months, gate it on the newest, and let it become champion.",
         ),
         dg.define_asset_job(
-            SCORE, _SCORING, description="Score a month with the champion of the day: scores, campaign list, drift report."
+            SCORE,
+            _SCORING,
+            description="Score a month with the champion of the day: scores, campaign list, drift report.",
         ),
         dg.define_asset_job(
             MONTHLY,

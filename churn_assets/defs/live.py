@@ -9,6 +9,7 @@ import dagster as dg
 from dagster import AssetKey, DagsterEventType
 
 from churn_assets.adapters.champions import champion_at
+from churn_assets.adapters.deliveries import DeliveryError, Source
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.build import definitions_of
 from churn_assets.defs.features import labelled_months
@@ -56,7 +57,10 @@ class Life:
         self.definitions = definitions_of(self.project)
 
     def live(
-        self, months: Sequence[Month], scored: Sequence[Month], progress: Callable[[Month, str], None] | None = None
+        self,
+        months: Sequence[Month],
+        scored: Sequence[Month],
+        progress: Callable[[Month, str], None] | None = None,
     ) -> list[Stage]:
         """Take the months in, in order; retrain and score those of `scored`. Ends with the first month that is blocked."""
         stages: list[Stage] = []
@@ -65,7 +69,9 @@ class Life:
                 if progress:
                     progress(month, job)
                 stages.append(self.stage(job, month))
-            if any(stage.month == month and stage.outcome in {"blocked", "failed", "waiting"} for stage in stages):
+            if any(
+                stage.month == month and stage.outcome in {"blocked", "failed", "waiting"} for stage in stages
+            ):
                 break
         return stages
 
@@ -75,7 +81,9 @@ class Life:
             return Stage(month, job, "waiting", sentence=awaited)
         lake = Lake(str(self.project.home.lake))
         if job == RETRAIN and len(labelled_months(lake, month)) < LEAST_LABELLED_MONTHS:
-            return Stage(month, job, "early", sentence=f"{LEAST_LABELLED_MONTHS} labelled months are needed to train")
+            return Stage(
+                month, job, "early", sentence=f"{LEAST_LABELLED_MONTHS} labelled months are needed to train"
+            )
         if job == SCORE and champion_at(lake, month) is None:
             return Stage(month, job, "early", sentence="no model has passed the gates yet")
         stale = Staleness(self.project, self.instance, self.definitions).stale_in(job, month)
@@ -98,7 +106,7 @@ class Life:
         source = self.project.source
         for table in self.project.tables:
             first = source.first_month(table.name)
-            if first is not None and first <= month and source.fingerprint(table.name, month) is None:
+            if first is not None and first <= month and not _delivered(source, table.name, month):
                 return f"{table.name}/{month} has not been delivered yet"
         return ""
 
@@ -116,6 +124,13 @@ class Life:
             return Stage(month, job, "stopped", len(stale), _stopped(month, gates), result.run_id)
         blocked, sentence = _reason(result)
         return Stage(month, job, "blocked" if blocked else "failed", len(stale), sentence, result.run_id)
+
+
+def _delivered(source: Source, table: str, month: Month) -> bool:
+    try:
+        return source.fingerprint(table, month) is not None
+    except DeliveryError:
+        return True  # something is there; reading it says what is wrong
 
 
 def live(
@@ -142,5 +157,8 @@ def _reason(result: dg.ExecuteInProcessResult) -> tuple[bool, str]:
         if failure.user_failure_data is not None:
             return True, str(failure.user_failure_data.description)
         error = failure.error.cause or failure.error if failure.error else None
-        return False, f"{event.step_key}: {error.message.strip() if error else 'failed'} (run {result.run_id})"
+        return (
+            False,
+            f"{event.step_key}: {error.message.strip() if error else 'failed'} (run {result.run_id})",
+        )
     return False, f"run {result.run_id} failed"

@@ -13,11 +13,11 @@ from churn_assets.adapters.champions import CHALLENGERS, champion_at
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.cleaned import cleaned_name
 from churn_assets.defs.features import MATRIX
+from churn_assets.defs.gates import EVALUATION
 from churn_assets.defs.jobs import CLOSE
 from churn_assets.defs.monitoring import DRIFT
 from churn_assets.defs.project import Project
 from churn_assets.defs.retention import OUTCOME, SUMMARY
-from churn_assets.defs.training import EVALUATION
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import CUSTOMERS
 
@@ -98,7 +98,8 @@ def _gates(lake: Lake) -> list[Overview]:
         return []
     row = _row(lake, EVALUATION, months[-1])
     return [
-        {**gate, "month": str(months[-1]), "model_digest": row["model_digest"]} for gate in json.loads(row["gates"])
+        {**gate, "month": str(months[-1]), "model_digest": row["model_digest"]}
+        for gate in json.loads(row["gates"])
     ]
 
 

@@ -23,16 +23,12 @@ from churn_assets.domain.tables import Table
 
 FIRST_MONTH_WITHOUT_DELIVERIES = "2025-01"
 OWNERS = ("team:churn-platform",)
-BEFORE = dg.TimeWindowPartitionMapping(
-    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
-)
+BEFORE = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1)
 
 
 def reaching_back(months: int, to: int = 0) -> dg.TimeWindowPartitionMapping:
     """Map a month to the window of months that starts so many months before it and ends `to` months from it."""
-    return dg.TimeWindowPartitionMapping(
-        start_offset=-months, end_offset=to, allow_nonexistent_upstream_partitions=True
-    )
+    return dg.TimeWindowPartitionMapping(start_offset=-months, end_offset=to)
 
 
 @dataclass(frozen=True)
@@ -82,12 +78,14 @@ class Project:
             "source": self.source,
             "lake": Lake(str(self.home.lake)),
             "registry": ModelRegistry(
-                f"sqlite:///{self.home.mlflow_database}", self.home.mlflow_artifacts.as_uri(), self.home.models
+                f"sqlite:///{self.home.mlflow_database}",
+                self.home.mlflow_artifacts.as_uri(),
+                self.home.models,
             ),
             "audit": AuditLog(self.home.audit_log),
         }
 
-    def spec(
+    def spec(  # noqa: PLR0913  what an asset says of itself
         self,
         name: str,
         *,
@@ -157,7 +155,12 @@ def open_source(home: Home, settings: Settings) -> Source:
     if source.kind == "sql":
         if not source.url or not source.queries or not source.first_month:
             raise SettingsError("[source] kind = 'sql' needs url, queries (a query a table) and first_month")
-        return SqlSource(source.url, source.queries, first_month=Month.parse(source.first_month))
+        return SqlSource(
+            source.url,
+            source.queries,
+            first_month=Month.parse(source.first_month),
+            extra_columns=source.extra_customer_columns,
+        )
     if source.kind == "files" and not source.path:
         raise SettingsError("[source] kind = 'files' needs path: the folder of the deliveries")
     root = home.deliveries if source.kind == "simulator" else source.path

@@ -1,7 +1,5 @@
 """The five delivered tables as they came, typed but not judged, and who the operator's customers ever were."""
 
-from __future__ import annotations
-
 import dagster as dg
 import polars as pl
 
@@ -50,9 +48,17 @@ def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
         delivered = None if first is None or month < first else _read(source, table, month)
         rows = delivered.rows if delivered else pl.DataFrame(schema=table.schema)
         result = lake.write(raw_name(table.name), month, rows, run_id=context.run_id)
-        lake.write(files_name(table.name), month, _file_record(source, table, month, delivered), run_id=context.run_id)
+        lake.write(
+            files_name(table.name),
+            month,
+            _file_record(table, delivered),
+            run_id=context.run_id,
+        )
         return dg.MaterializeResult(
-            metadata={**evidence.written(result), "file": delivered.source if delivered else "not delivered yet"},
+            metadata={
+                **evidence.written(result),
+                "file": delivered.source if delivered else "not delivered yet",
+            },
             data_version=dg.DataVersion(delivered.sha256 if delivered else "none"),
         )
 
@@ -70,23 +76,20 @@ def _read(source: Source, table: Table, month: Month) -> Delivered:
         ) from error
 
 
-def _file_record(source: Source, table: Table, month: Month, delivered: Delivered | None) -> pl.DataFrame:
-    fingerprint = source.fingerprint(table.name, month) if delivered else None
+def _file_record(table: Table, delivered: Delivered | None) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "delivered": [delivered is not None],
             "file": [delivered.source if delivered else None],
             "sha256": [delivered.sha256 if delivered else None],
-            "size": [fingerprint.size if fingerprint else None],
-            "mtime_ns": [fingerprint.mtime_ns if fingerprint else None],
+            "stamp": [delivered.stamp.to_json() if delivered else None],
             "profile": [profile(table, delivered.rows).to_json() if delivered else None],
         },
         schema={
             "delivered": pl.Boolean,
             "file": pl.String,
             "sha256": pl.String,
-            "size": pl.Int64,
-            "mtime_ns": pl.Int64,
+            "stamp": pl.String,
             "profile": pl.String,
         },
     )

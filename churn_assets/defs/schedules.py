@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from churn_assets.defs.jobs import CLOSE
+from churn_assets.defs.jobs import CLOSE, Job
 from churn_assets.defs.project import Project
 
 
-def build(project: Project, jobs: dict[str, dg.UnresolvedAssetJobDefinition]) -> list[dg.ScheduleDefinition]:
+def build(project: Project, jobs: dict[str, Job]) -> list[dg.ScheduleDefinition]:
     """Return the schedules.
 
     02:00 leaves the operator's IT two hours after midnight to deliver and the CRM four hours until 06:00. The partitions

@@ -1,6 +1,6 @@
 """Scores of all active customers, by the champion of the day."""
 
-from __future__ import annotations
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -18,6 +18,7 @@ from churn_assets.plots import charts
 
 GROUP = "scoring"
 SCORES = "churn_scores"
+Results = Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]
 
 
 def build(project: Project) -> list[dg.AssetsDefinition]:
@@ -31,7 +32,10 @@ def _scores(project: Project) -> dg.AssetsDefinition:
         group=GROUP,
         description="The probability to leave next month of every active customer, by the champion of the day, "
         "with reasons for those whom it predicts to leave.",
-        deps=[MATRIX, dg.AssetDep(DECISIONS, partition_mapping=reaching_back(project.settings.learning.window_months))],
+        deps=[
+            MATRIX,
+            dg.AssetDep(DECISIONS, partition_mapping=reaching_back(project.settings.learning.window_months)),
+        ],
         kinds=("polars", "xgboost", "deltalake"),
         checks=[
             project.check(
@@ -44,28 +48,34 @@ def _scores(project: Project) -> dg.AssetsDefinition:
         tags={"pii": "pseudonymous"},
     )
     def churn_scores(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], registry: dg.ResourceParam[ModelRegistry]
-    ) -> dg.MaterializeResult[None]:
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        registry: dg.ResourceParam[ModelRegistry],
+    ) -> Results:
         month = evidence.month_of(context)
         champion = champion_of(lake, month)
         matrix = read_matrix(project, lake, month)
         scores = score(registry.load(champion.digest), matrix, champion)
         checked = _coverage(matrix, scores)
+        yield checked
         if not checked.passed:
-            raise dg.Failure(f"the scores of {month} are not whole: {checked.description}", allow_retries=False)
+            raise dg.Failure(
+                f"the scores of {month} are not whole: {checked.description}", allow_retries=False
+            )
         result = lake.write(SCORES, month, scores, run_id=context.run_id)
         predicted = scores["churn_prediction"]
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             metadata={
                 **evidence.written(result),
                 "model_version": champion.version,
                 "predicted_churners": int(predicted.sum()),
                 **evidence.numbers({"mean_probability": scores["churn_probability"].mean()}),  # type: ignore[dict-item]
                 "score_histogram": dg.MetadataValue.md(
-                    charts.as_markdown(charts.score_histogram(scores["churn_probability"].to_numpy()), "scores")
+                    charts.as_markdown(
+                        charts.score_histogram(scores["churn_probability"].to_numpy()), "scores"
+                    )
                 ),
             },
-            check_results=[checked],
         )
 
     return churn_scores
@@ -90,9 +100,14 @@ def score(model: ChurnModel, matrix: pl.DataFrame, champion: Decision) -> pl.Dat
     """Score a feature matrix with the one scorer that serving uses too; reasons for the predicted ones."""
     scored = model.score(matrix).select("customer_id", "churn_probability", "churn_prediction", "risk_band")
     predicted = matrix.filter(scored["churn_prediction"])
-    reasons = pl.DataFrame({"customer_id": predicted["customer_id"], "reasons": top_reasons(model, predicted)})
+    reasons = pl.DataFrame(
+        {"customer_id": predicted["customer_id"], "reasons": top_reasons(model, predicted)}
+    )
     return scored.join(
-        reasons.with_columns(pl.col("reasons").cast(pl.List(pl.String))), on="customer_id", how="left", maintain_order="left"
+        reasons.with_columns(pl.col("reasons").cast(pl.List(pl.String))),
+        on="customer_id",
+        how="left",
+        maintain_order="left",
     ).select(
         "customer_id",
         "churn_probability",

@@ -1,7 +1,5 @@
 """What follows what: retraining after a close, scoring after retraining (passed or stopped), retraining on drift."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg
@@ -9,7 +7,7 @@ import dagster as dg
 from churn_assets.adapters.champions import CHALLENGERS, champion_at
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.features import LABELS, MATRIX, labelled_months
-from churn_assets.defs.jobs import CLOSE, RETRAIN, SCORE
+from churn_assets.defs.jobs import CLOSE, RETRAIN, SCORE, Job
 from churn_assets.defs.monitoring import DRIFT
 from churn_assets.defs.project import Project
 from churn_assets.defs.staleness import newest_id
@@ -20,7 +18,7 @@ MONTH_TAG = "dagster/partition"
 EVENTS_PER_TICK = 50
 
 
-def build(project: Project, jobs: dict[str, dg.UnresolvedAssetJobDefinition]) -> list[dg.SensorDefinition]:
+def build(project: Project, jobs: dict[str, Job]) -> list[dg.SensorDefinition]:
     """Return the sensors; they run by themselves only where the settings say so."""
     running = project.settings.operator.automation
     status = dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED
@@ -33,7 +31,7 @@ def build(project: Project, jobs: dict[str, dg.UnresolvedAssetJobDefinition]) ->
 
 
 def _after_close(
-    jobs: dict[str, dg.UnresolvedAssetJobDefinition], status: dg.DefaultSensorStatus, project: Project
+    jobs: dict[str, Job], status: dg.DefaultSensorStatus, project: Project
 ) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         name="retrain_after_close",
@@ -49,16 +47,22 @@ def _after_close(
         month = context.dagster_run.tags[MONTH_TAG]
         labelled = len(labelled_months(lake, Month.parse(month)))
         if project.settings.retraining.monthly and labelled >= LEAST_LABELLED_MONTHS:
-            return dg.RunRequest(f"retrain:{context.dagster_run.run_id}", job_name=RETRAIN, partition_key=month)
+            return dg.RunRequest(
+                f"retrain:{context.dagster_run.run_id}", job_name=RETRAIN, partition_key=month
+            )
         if champion_at(lake, Month.parse(month)) is None:
-            return dg.SkipReason(f"{labelled} labelled months are too few to train on, and there is no champion yet")
+            return dg.SkipReason(
+                f"{labelled} labelled months are too few to train on, and there is no champion yet"
+            )
         return dg.RunRequest(f"score:{context.dagster_run.run_id}", job_name=SCORE, partition_key=month)
 
     return retrain_after_close
 
 
 def _after_retraining(
-    jobs: dict[str, dg.UnresolvedAssetJobDefinition], status: dg.DefaultSensorStatus, outcome: dg.DagsterRunStatus
+    jobs: dict[str, Job],
+    status: dg.DefaultSensorStatus,
+    outcome: dg.DagsterRunStatus,
 ) -> dg.SensorDefinition:
     word = "retraining" if outcome is dg.DagsterRunStatus.SUCCESS else "stopped_retraining"
 
@@ -81,9 +85,7 @@ def _after_retraining(
     return score_after_retraining
 
 
-def _on_drift(
-    jobs: dict[str, dg.UnresolvedAssetJobDefinition], status: dg.DefaultSensorStatus
-) -> dg.SensorDefinition:
+def _on_drift(jobs: dict[str, Job], status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     @dg.sensor(
         name="retrain_on_drift",
         job=jobs[RETRAIN],
@@ -126,7 +128,9 @@ def _decide(instance: dg.DagsterInstance, lake: Lake, record: Any) -> dg.RunRequ
     if _trained_on_newest(instance, month):
         return f"{month} drifted, but its challenger has been trained on this very data"
     return dg.RunRequest(
-        f"drift:{month}:{metadata['report_digest'].value}", partition_key=str(month), tags={"churn/reason": "drift"}
+        f"drift:{month}:{metadata['report_digest'].value}",
+        partition_key=str(month),
+        tags={"churn/reason": "drift"},
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 from dagster import AssetKey, DagsterEventType
 
+from churn_assets.adapters.deliveries import DeliveryError, Stamp
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.project import Project
 from churn_assets.defs.raw import files_name, raw_name
@@ -33,7 +34,9 @@ class Staleness:
         graph = self.definitions.resolve_asset_graph()
         selected = self.definitions.resolve_job_def(job).asset_layer.executable_asset_keys
         stale: dict[AssetKey, None] = {}
-        for key in (key for level in graph.toposorted_asset_keys_by_level for key in level if key in selected):
+        for key in (
+            key for level in graph.toposorted_asset_keys_by_level for key in level if key in selected
+        ):
             if self._is_stale(key, month, stale):
                 stale[key] = None
         return list(stale)
@@ -95,13 +98,16 @@ def newest_id(instance: dg.DagsterInstance, asset: str, month: Month) -> int | N
 def delivery_changed(project: Project, table: str, month: Month) -> bool:
     """Tell whether a month's file is another one than the lake's raw month was read from.
 
-    A file of the same size and time stamp is taken as unchanged; else its content decides.
+    A file that cannot be told (two of them, unreadable) counts as changed: reading it says what is wrong.
     """
     lake = Lake(str(project.home.lake))
     record = lake.read(files_name(table), month).row(0, named=True)
-    now = project.source.fingerprint(table, month)
-    if now is None or not record["delivered"]:
-        return (now is not None) != record["delivered"]
-    if (now.size, now.mtime_ns) == (record["size"], record["mtime_ns"]):
-        return False
-    return bool(now.sha256 != record["sha256"])
+    first = project.source.first_month(table)
+    needed = first is not None and first <= month
+    if not needed or not record["delivered"]:
+        return needed != record["delivered"]
+    try:
+        now = project.source.fingerprint(table, month)
+    except DeliveryError:
+        return True
+    return now is None or not now.unchanged_since(Stamp.from_json(record["stamp"]))

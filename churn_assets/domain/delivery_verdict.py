@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from churn_assets.domain.cleaning import RuleCounts
+from churn_assets.domain.tables import CUSTOMERS
+from churn_assets.domain.vanished import Vanished
+
 FEED_IS_WHOLE = "feed_is_whole"
 QUARANTINE_WITHIN_LIMIT = "quarantine_within_limit"
 MATCHES_CONTRACT = "matches_contract"
@@ -36,22 +40,30 @@ class Finding:
 def feed_finding(table: str, faults: Sequence[str]) -> Finding:
     """Judge whether the feed looks like that of the former months."""
     sentence = "; ".join(faults) or f"{table} looks like the months before"
-    return Finding(table, FEED_IS_WHOLE, not faults, blocking=True, sentence=sentence, numbers={"faults": len(faults)})
+    return Finding(
+        table, FEED_IS_WHOLE, not faults, blocking=True, sentence=sentence, numbers={"faults": len(faults)}
+    )
 
 
-def quarantine_finding(table: str, rules: Mapping[str, int], *, delivered: int, limit: float) -> Finding:
-    """Judge the share of rows that broke a rule, of the rows as delivered."""
-    broken = sum(rules.values())
-    share = broken / delivered if delivered else 0.0
-    named = ", ".join(f"{count} {rule}" for rule, count in sorted(rules.items()) if count)
-    sentence = f"{broken} of {delivered} rows of {table} are in quarantine ({share:.2%}, at most {limit:.2%})"
+def quarantine_finding(table: str, counts: RuleCounts, limit: float) -> Finding:
+    """Judge the share of rows that broke a rule of values, of the rows as delivered."""
+    named = ", ".join(f"{count} {rule}" for rule, count in sorted(counts.quarantined.items()) if count)
+    sentence = (
+        f"{sum(counts.quarantined.values())} of {counts.delivered} rows of {table} are in quarantine "
+        f"({counts.quarantine_share:.2%} count, at most {limit:.2%})"
+    )
     return Finding(
         table,
         QUARANTINE_WITHIN_LIMIT,
-        share <= limit,
+        counts.quarantine_share <= limit,
         blocking=True,
         sentence=f"{sentence}: {named}" if named else sentence,
-        numbers={"rows": broken, "delivered": delivered, "share": share, "limit": limit},
+        numbers={
+            "rows": sum(counts.quarantined.values()),
+            "delivered": counts.delivered,
+            "share": counts.quarantine_share,
+            "limit": limit,
+        },
     )
 
 
@@ -61,23 +73,23 @@ def contract_finding(table: str, broken_rules: Sequence[str]) -> Finding:
     return Finding(table, MATCHES_CONTRACT, not broken_rules, blocking=True, sentence=sentence)
 
 
-def categories_finding(table: str, unknown: Mapping[str, int], *, passed_rows: int, limit: float) -> Finding:
+def categories_finding(table: str, counts: RuleCounts, limit: float) -> Finding:
     """Judge the share of categories that the contract does not list, of the rows that passed; it only warns."""
-    shares = {name: count / passed_rows if passed_rows else 0.0 for name, count in unknown.items()}
+    shares = counts.unknown_category_shares
     over = {name: share for name, share in shares.items() if share > limit}
     named = ", ".join(f"{name} {share:.2%}" for name, share in (over or shares).items())
     sentence = f"unknown categories became missing: {named} (warns over {limit:.0%})"
     return Finding(table, CATEGORIES_ARE_KNOWN, not over, blocking=False, sentence=sentence, numbers=shares)
 
 
-def vanished_finding(table: str, vanished: int, *, active_before: int, limit: float) -> Finding:
+def vanished_finding(gone: Vanished, limit: float) -> Finding:
     """Judge the share of active customers who are gone from the delivery without having left."""
-    share = vanished / active_before if active_before else 0.0
     return Finding(
-        table,
+        CUSTOMERS.name,
         CUSTOMERS_DO_NOT_VANISH,
-        share <= limit,
+        gone.share <= limit,
         blocking=True,
-        sentence=f"{vanished} of {active_before} active customers vanished ({share:.2%}, at most {limit:.2%})",
-        numbers={"vanished": vanished, "active_before": active_before, "share": share, "limit": limit},
+        sentence=f"{gone.count} of {gone.active} active customers vanished ({gone.share:.2%}, at most {limit:.2%}): "
+        f"{gone.without_row} have no row, {gone.in_quarantine} are in quarantine",
+        numbers={"vanished": gone.count, "active_before": gone.active, "share": gone.share, "limit": limit},
     )

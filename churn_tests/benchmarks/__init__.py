@@ -1,0 +1,1 @@
+"""What things cost: rows a second and peak memory."""

@@ -1,0 +1,60 @@
+"""What tests share: one small simulated operator a session, and homes of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from churn_assets.adapters.home import Home
+from churn_assets.adapters.settings import SourceSettings, remember_source
+from churn_assets.domain.months import Month
+from churn_assets.simulator.operator import simulate
+
+UNTIL = Month(2025, 6)
+MONTHS = 6
+CUSTOMERS = 8_000
+
+
+@pytest.fixture(scope="session")
+def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The deliveries of a small operator of world A, January to June 2025; shared by all workers, never changed."""
+    shared = tmp_path_factory.getbasetemp().parent / "operator"
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            unfinished = shared.with_name("operator.unfinished")
+            simulate(unfinished, customers=CUSTOMERS, months=MONTHS, until=UNTIL, world="A", seed=7)
+            unfinished.rename(shared)
+    return shared
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home of its own, with Dagster's instance in it."""
+    return _opened(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """An empty home that the tests of a module share."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield _opened(tmp_path_factory.mktemp("module") / "home", patch)
+
+
+def _opened(root: Path, patch: pytest.MonkeyPatch) -> Home:
+    for variable in [name for name in os.environ if name.startswith("CHURN_")]:
+        patch.delenv(variable)
+    patch.setenv("CHURN_HOME", str(root))
+    patch.setenv("DAGSTER_HOME", str(root / "dagster"))
+    home = Home(root)
+    home.prepare()
+    return home
+
+
+def of_files(home: Home, folder: Path) -> Home:
+    """Let a home read its deliveries from a folder."""
+    remember_source(home, SourceSettings(kind="files", path=str(folder)))
+    return home
