@@ -90,7 +90,7 @@ def _paid_in(transactions: pl.LazyFrame | pl.DataFrame, month: Month) -> pl.Data
     return (
         transactions.lazy()
         .filter(pl.col("status") == "paid", date >= month.start, date < month.snapshot)
-        .select("customer_id", "transaction_date", pl.col("amount") + 0.0)  # so that -0.0 is 0.0
+        .select("customer_id", "transaction_date", "amount")
         .collect(engine="streaming")
     )
 

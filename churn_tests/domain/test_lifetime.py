@@ -101,9 +101,15 @@ def test_no_order_of_the_rows_changes_a_bit_of_a_partial(rows: list[Row], shuffl
 
 
 def test_equal_amounts_deviate_by_exactly_nothing() -> None:
-    rows = [payment(FIRST.start + timedelta(days=day), 0.1) for day in range(0, 180, 7)]
-    state = refold(partials_of(rows))
-    assert (state["m2"].item(), state["mean"].item()) == (0.0, 0.1)
+    assert 3 * 0.05 / 3 != 0.05
+    state = refold(partials_of([payment(month.start, 0.05) for month in MONTHS for _ in range(3)]))
+    assert (state["m2"].item(), state["mean"].item()) == (0.0, 0.05)
+
+
+@pytest.mark.parametrize("amounts", [[-0.0, 0.0], [0.0, -0.0], [-0.0]])
+def test_zeros_of_either_sign_are_one_zero(amounts: list[float]) -> None:
+    state = refold(partials_of([payment(FIRST.start, amount) for amount in amounts]))
+    assert [math.copysign(1.0, state[name].item()) for name in ("sum", "mean", "m2")] == [1.0, 1.0, 1.0]
 
 
 def test_a_corrected_month_is_refolded_from_the_partials_that_were_kept() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 
 import polars as pl
@@ -88,6 +89,14 @@ def test_a_customer_who_only_paid_nothing_has_no_bill_shock() -> None:
     features = Operator(transactions=[payment(moment("2025-03-02"), 0.0)]).features(MONTH)
     assert (features["monetary_avg"], features["bill_shock"], features["monetary_std"]) == (0.0, None, None)
     assert (features["activity_trend"], features["spend_trend"]) == (1.0, 0.0)
+
+
+def test_zeros_of_either_sign_are_one_zero_in_whatever_order() -> None:
+    earlier = payment(moment("2025-01-01"), 10.0)
+    zeros = [payment(moment("2025-03-02"), amount) for amount in (-0.0, 0.0)]
+    for recent in (zeros, zeros[::-1], zeros[:1]):
+        features = Operator(transactions=[earlier, *recent]).features(MONTH)
+        assert math.copysign(1.0, features["bill_shock"]) == 1.0
 
 
 def test_calls() -> None:
