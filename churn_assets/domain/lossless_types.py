@@ -58,14 +58,20 @@ def require_columns(table: Table, found: Sequence[str]) -> None:
     missing = [column for column in table.columns if column.name not in found]
     if not missing:
         return
-    strangers = [name for name in found if name not in table.schema]
     raise ContractTypeError(
         "column_missing",
         missing[0].name,
-        found="no such column" + (f" but {', '.join(strangers)}" if strangers else ""),
+        found=_found_instead(table, found),
         expected=", ".join(f"{column.name} {column.dtype}" for column in missing),
         mend="deliver the column under its exact name",
     )
+
+
+def _found_instead(table: Table, found: Sequence[str]) -> str:
+    strangers = [name for name in found if name not in table.schema]
+    if len(strangers) == len(found):
+        return "none of the contract's columns"  # what stands there may be a row, and its values personal
+    return "no such column" + (f" but {', '.join(strangers)}" if strangers else "")
 
 
 def to_column(column: Column, values: pl.Series) -> pl.Series:

@@ -77,16 +77,18 @@ def _check_bytes(path: Path) -> _Bytes:
 
 def _header(path: Path, table: Table) -> list[str]:
     with path.open(encoding="utf-8-sig", newline="") as stream:
+        first_line_end = stream.readline()[-2:]
+        stream.seek(0)
         header = next(_records(stream), [])
+    if first_line_end.endswith("\r"):
+        raise DeliveryFault("torn", "its lines end with CR alone", "end lines with LF or CR LF")
+    if len(header) == 1 and table.key[0] in header[0] and header[0] != table.key[0]:
+        problem = "the header is one field, expected fields that commas separate"
+        raise DeliveryFault("column_missing", problem, "separate fields by commas")
+    require_columns(table, header)
     twice = [name for name in header if header.count(name) > 1]
     if twice:
         raise DeliveryFault("column_twice", f"column {twice[0]} is there twice", "deliver each column once")
-    if len(header) == 1 and table.key[0] in header[0] and header[0] != table.key[0]:
-        problem = "the header is one field, expected fields that commas separate"
-        raise DeliveryFault(
-            "column_missing", problem, "separate fields by commas, and end lines by LF or CR LF"
-        )
-    require_columns(table, header)
     return header
 
 

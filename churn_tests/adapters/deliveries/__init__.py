@@ -1,0 +1,1 @@
+"""Tests of how deliveries are found, read and typed."""
