@@ -25,7 +25,9 @@ def app_usage(cast: Cast, customer_ids: Array, conduct: Conduct, seed: int) -> d
     inside = (start >= conduct.first_second[who]) & (start < conduct.end_second[who])
     who, day = who[inside], day[inside]
     mean = conduct.app_sessions[who]
-    further = draws.standard_exponential(len(who), dtype=np.float32) / np.log1p(1 / mean)  # its floor is geometric
+    further = draws.standard_exponential(len(who), dtype=np.float32) / np.log1p(
+        1 / mean
+    )  # its floor is geometric
     month_start = (np.datetime64(cast.month.start, "D") - _FIRST_DAY).astype(np.int32)
     return {
         "customer_id": customer_ids[who],

@@ -29,7 +29,7 @@ def transactions(cast: Cast, customer_ids: Array, conduct: Conduct, seed: int) -
     amount = np.concatenate([amount, amount[refunded]])
     status = np.concatenate([status, np.full(len(refunded), REFUNDED)])
     late = np.concatenate([late, np.zeros(len(refunded), dtype=np.bool_)])
-    bounds = _bounds(cast, conduct, status, who)
+    bounds = _bounds(cast, conduct, who)
     kept = np.flatnonzero((second >= bounds[0]) & (second < bounds[1]))
     kept = kept[np.argsort(who[kept], kind="stable")]
     return {
@@ -42,7 +42,7 @@ def transactions(cast: Cast, customer_ids: Array, conduct: Conduct, seed: int) -
     }
 
 
-def _bounds(cast: Cast, conduct: Conduct, status: Array, who: Array) -> tuple[Array, Array]:
+def _bounds(cast: Cast, conduct: Conduct, who: Array) -> tuple[Array, Array]:
     """Return between which seconds a row may lie: bills come whether the customer uses the telephone or not."""
     month_end = int((cast.month.snapshot - cast.month.start).total_seconds())
     leave = np.full(len(cast.people), month_end)
@@ -79,7 +79,13 @@ def _smaller(cast: Cast, conduct: Conduct, draws: np.random.Generator) -> tuple[
     wanted = people.price[who] / 1.7 * np.exp(0.3 * draws.standard_normal(len(who)))
     step = _PRICE_STEPS[np.searchsorted(_PRICE_STEPS[1:] - 2.5, wanted)]
     bought = np.floor(2 + 9 * draws.random(len(who)) ** 2) + 0.99
-    return who, second, np.where(prepaid[who], step, bought), np.full(len(who), PAID), np.zeros(len(who), dtype=np.bool_)
+    return (
+        who,
+        second,
+        np.where(prepaid[who], step, bought),
+        np.full(len(who), PAID),
+        np.zeros(len(who), dtype=np.bool_),
+    )
 
 
 def _failures(cast: Cast, conduct: Conduct, draws: np.random.Generator) -> tuple[Array, ...]:
@@ -89,7 +95,9 @@ def _failures(cast: Cast, conduct: Conduct, draws: np.random.Generator) -> tuple
     count = draws.poisson(np.where(postpaid, conduct.failed_attempts, 0.01))
     count = np.where(conduct.unpaid & (cast.people.joined < cast.index), count + 1, count)
     who = repeated(count)
-    day = (uniform_trait(people.key[who], Trait.BILL_DAY) * 20).astype(np.int64) + draws.integers(0, 8, len(who))
+    day = (uniform_trait(people.key[who], Trait.BILL_DAY) * 20).astype(np.int64) + draws.integers(
+        0, 8, len(who)
+    )
     second = day * DAY_SECONDS + draws.integers(6 * 3_600, 20 * 3_600, len(who))
     return who, second, people.price[who], np.full(len(who), FAILED), np.zeros(len(who), dtype=np.bool_)
 

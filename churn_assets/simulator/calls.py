@@ -11,7 +11,9 @@ from churn_assets.simulator.draws import Array, Floats, Stream, Trait, generator
 from churn_assets.simulator.population import Cast
 from churn_assets.simulator.rows import event_ids, repeated
 
-_DISPERSION = 30.0  # shape of the gamma behind the negative binomial counts: variation beyond Poisson's of 27 %
+_DISPERSION = (
+    30.0  # shape of the gamma behind the negative binomial counts: variation beyond Poisson's of 27 %
+)
 _DATA_SHARE = 0.64  # of the records; the others are calls
 _SESSION_SPREAD, _LENGTH_SPREAD = np.float32(0.55), np.float32(0.75)
 _LONGEST_SECONDS = 86_400
@@ -56,7 +58,8 @@ def _durations(conduct: Conduct, who: Array, draws: np.random.Generator) -> Arra
     share = conduct.short_share[who]
     short = np.flatnonzero(chance < share)
     seconds[short] = 10 * chance[short] / share[short]
-    return np.minimum(seconds, _LONGEST_SECONDS).astype(np.int32)
+    whole: Array = np.minimum(seconds, _LONGEST_SECONDS).astype(np.int32)
+    return whole
 
 
 def _data(conduct: Conduct, who: Array, draws: np.random.Generator) -> Array:
@@ -64,7 +67,8 @@ def _data(conduct: Conduct, who: Array, draws: np.random.Generator) -> Array:
     kib = np.exp(_SESSION_SPREAD * draws.standard_normal(len(who), dtype=np.float32))
     kib *= (conduct.session_mb * 1024)[who]
     kib *= draws.random(len(who), dtype=np.float32) < _DATA_SHARE
-    return np.minimum(kib, _LARGEST_KIB).astype(np.int32) * _KIB_IN_MB
+    mb: Array = np.minimum(kib, _LARGEST_KIB).astype(np.int32) * _KIB_IN_MB
+    return mb
 
 
 def _numbers(cast: Cast, conduct: Conduct, who: Array, place: Floats) -> Array:

@@ -29,8 +29,11 @@ def hours_of(month: Month, *, peak: bool) -> NDArray[np.int32]:
     hours = np.arange(month_days(month) * 24)
     weekday = (month.start.weekday() + hours // 24) % 7
     of_day = hours % 24
-    weight = np.where(weekday >= 5, _WEEKEND_WEIGHT, 1.0) * np.where((of_day >= 1) & (of_day < 6), _NIGHT_WEIGHT, 1.0)
+    weight = np.where(weekday >= 5, _WEEKEND_WEIGHT, 1.0) * np.where(
+        (of_day >= 1) & (of_day < 6), _NIGHT_WEIGHT, 1.0
+    )
     in_peak = (of_day >= PEAK_HOURS.start) & (of_day < PEAK_HOURS.stop)
     cumulated = np.cumsum(np.where(in_peak == peak, weight, 0.0))
     place = (np.arange(SLOTS) + 0.5) / SLOTS * cumulated[-1]
-    return (np.searchsorted(cumulated, place) * 3_600).astype(np.int32)
+    hour: NDArray[np.int32] = np.searchsorted(cumulated, place).astype(np.int32)
+    return hour * np.int32(3_600)

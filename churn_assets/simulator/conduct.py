@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from churn_assets.simulator.customers import LEAVING, NOT_PAYING, PREPAID, payment_method, usage_level
-from churn_assets.simulator.draws import Array, Floats, Stream, Trait, generator, normal_trait, uniform_trait
+from churn_assets.simulator.draws import Array, Stream, Trait, generator, normal_trait, uniform_trait
 from churn_assets.simulator.hazard import engagement
 from churn_assets.simulator.population import Cast
 
@@ -51,36 +51,36 @@ class Conduct:
 
     first_second: NDArray[np.int32]
     end_second: NDArray[np.int32]
-    calls: Floats
-    session_mb: Floats
-    call_seconds: Floats
-    short_share: Floats
-    peak_share: Floats
-    abroad_share: Floats
-    contacts: Floats
-    tickets: Floats
-    complaint_share: Floats
-    resolution: Floats
-    escalated_share: Floats
-    top_ups: Floats
-    late_share: Floats
-    failed_attempts: Floats
+    calls: Array
+    session_mb: Array
+    call_seconds: Array
+    short_share: Array
+    peak_share: Array
+    abroad_share: Array
+    contacts: Array
+    tickets: Array
+    complaint_share: Array
+    resolution: Array
+    escalated_share: Array
+    top_ups: Array
+    late_share: Array
+    failed_attempts: Array
     unpaid: NDArray[np.bool_]
-    app_days: Floats
-    app_sessions: Floats
+    app_days: Array
+    app_sessions: Array
 
 
 @dataclass(frozen=True)
 class _Moves:
     """Who departs from the usual this month, and how far: 0 for not at all, about 1 for a leaving customer."""
 
-    leaving: Floats
-    not_paying: Floats
-    holiday: Floats
-    complaining: Floats
-    oversight: Floats
-    mood: Floats
-    quiet_days: Floats
+    leaving: Array
+    not_paying: Array
+    holiday: Array
+    complaining: Array
+    oversight: Array
+    mood: Array
+    quiet_days: Array
 
 
 def conduct(cast: Cast, seed: int, strength: float, data_factor: float) -> Conduct:
@@ -100,7 +100,9 @@ def conduct(cast: Cast, seed: int, strength: float, data_factor: float) -> Condu
         first_second=first,
         end_second=end,
         calls=18.2 * calling * use * usual,
-        session_mb=650 * np.float32(data_factor) * np.exp(0.85 * engaged - 1.5 * leaving - 1.5 * moves.not_paying),
+        session_mb=650
+        * np.float32(data_factor)
+        * np.exp(0.85 * engaged - 1.5 * leaving - 1.5 * moves.not_paying),
         call_seconds=150 * np.exp(0.2 * engaged + 0.2 * normal_trait(keys, Trait.LENGTH) - 0.8 * leaving),
         short_share=_share(-2.75 - 0.35 * normal_trait(keys, Trait.NETWORK) + 2.3 * leaving),
         peak_share=_share(0.45 + 0.35 * normal_trait(keys, Trait.PEAK) - 1.4 * leaving),
@@ -119,8 +121,9 @@ def conduct(cast: Cast, seed: int, strength: float, data_factor: float) -> Condu
     )
 
 
-def _share(logits: Floats) -> Floats:
-    return 1 / (1 + np.exp(-logits))
+def _share(logits: Array) -> Array:
+    share: Array = 1 / (1 + np.exp(-logits))
+    return share
 
 
 def _moves(cast: Cast, seed: int, strength: float) -> _Moves:
@@ -168,4 +171,5 @@ def signup_day(keys: Array) -> Array:
 
 def is_prepaid(keys: Array) -> NDArray[np.bool_]:
     """Return who tops up instead of getting bills."""
-    return payment_method(keys) == PREPAID
+    prepaid: NDArray[np.bool_] = payment_method(keys) == PREPAID
+    return prepaid

@@ -22,7 +22,9 @@ def customers(cast: Cast, customer_ids: Array) -> dict[str, Array]:
         "customer_id": customer_ids,
         "signup_date": _days(people.joined, signup_day(keys)),
         "contract_type": people.contract,
-        "contract_end_date": _masked_days(people.contract_end, signup_day(keys), people.contract_end == NEVER),
+        "contract_end_date": _masked_days(
+            people.contract_end, signup_day(keys), people.contract_end == NEVER
+        ),
         "payment_method": payment_method(keys),
         "age_group": np.ma.masked_array(age_group(keys).astype(np.int8), _unknown(keys, Trait.AGE)),
         "region": np.ma.masked_array(region(keys).astype(np.int8), _unknown(keys, Trait.REGION)),

@@ -33,7 +33,24 @@ STAYING, LEAVING, NOT_PAYING = 0, 1, 2
 """States at a snapshot: nothing to be seen; about to leave; about to be disconnected because bills stay unpaid."""
 
 TERM_MONTHS = np.array([0, 12, 24], dtype=np.int16)  # of CONTRACT_TYPES
-_PRICES = (5.99, 7.99, 9.99, 11.99, 13.99, 15.99, 17.99, 19.99, 22.99, 24.99, 27.99, 29.99, 34.99, 39.99, 49.99, 69.99)
+_PRICES = (
+    5.99,
+    7.99,
+    9.99,
+    11.99,
+    13.99,
+    15.99,
+    17.99,
+    19.99,
+    22.99,
+    24.99,
+    27.99,
+    29.99,
+    34.99,
+    39.99,
+    49.99,
+    69.99,
+)
 _PLAN_LADDER = np.array(_PRICES, dtype=np.float32)
 LOG_PRICE_MEAN, LOG_PRICE_SPREAD = 2.95, 0.45
 _MEAN_TENURE_MONTHS = 40.0
@@ -83,7 +100,9 @@ class Customers:
 
 def concatenated(parts: Sequence[Customers]) -> Customers:
     """Return the customers of all parts, in order."""
-    return Customers(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Customers)))
+    return Customers(
+        *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Customers))
+    )
 
 
 def payment_method(keys: Array) -> NDArray[np.int8]:
@@ -135,7 +154,10 @@ def _first_price(keys: Array) -> Floats:
     """Return the price of the plan that fits the use, and for some a personal discount."""
     wish = np.float32(0.45) * usage_level(keys) + np.float32(0.9) * normal_trait(keys, Trait.PLAN)
     prepaid = payment_method(keys) == PREPAID
-    wanted = np.exp(np.float32(LOG_PRICE_MEAN) - np.float32(0.35) * prepaid + np.float32(LOG_PRICE_SPREAD) * wish)
+    wanted = np.exp(
+        np.float32(LOG_PRICE_MEAN) - np.float32(0.35) * prepaid + np.float32(LOG_PRICE_SPREAD) * wish
+    )
     plan = np.searchsorted(_PLAN_LADDER[:-1] * np.float32(1.07), wanted)
     discount = np.float32(0.05) * np.floor(uniform_trait(keys, Trait.TOP_UP) * 4).astype(np.float32)
-    return np.round(_PLAN_LADDER[plan] * (1 - discount), 2).astype(np.float32)
+    price: Floats = np.round(_PLAN_LADDER[plan] * (1 - discount), 2)
+    return price

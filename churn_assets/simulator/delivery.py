@@ -34,7 +34,9 @@ def path_of(folder: Path, table: str, month: Month, suffix: str = ".parquet") ->
 
 def arrow_table(table: Table, columns: Mapping[str, Array]) -> pa.Table:
     """Return the columns as Arrow, of the contract's types; a masked entry is null, a category is its index."""
-    return pa.table({column.name: _arrow_column(table, column.name, columns[column.name]) for column in table.columns})
+    return pa.table(
+        {column.name: _arrow_column(table, column.name, columns[column.name]) for column in table.columns}
+    )
 
 
 def _arrow_column(table: Table, name: str, values: Array) -> pa.Array:
@@ -43,7 +45,9 @@ def _arrow_column(table: Table, name: str, values: Array) -> pa.Array:
     plain = np.ma.getdata(values)
     categories = STATUSES if name == "status" else column.categories
     if categories is not None:
-        return pa.DictionaryArray.from_arrays(pa.array(plain.astype(np.int8), mask=mask), pa.array(categories))
+        return pa.DictionaryArray.from_arrays(
+            pa.array(plain.astype(np.int8), mask=mask), pa.array(categories)
+        )
     kind = _ARROW[column.dtype]
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         return pa.array(plain, mask=mask).view(kind)
@@ -82,7 +86,9 @@ class GrowingFile:
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     names = schema.names
     ids = [name for name in names if name in _SEQUENTIAL]
-    runs = [field.name for field in schema if field.name == "customer_id" or pa.types.is_dictionary(field.type)]
+    runs = [
+        field.name for field in schema if field.name == "customer_id" or pa.types.is_dictionary(field.type)
+    ]
     return pq.ParquetWriter(
         path,
         schema,

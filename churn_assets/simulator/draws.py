@@ -112,10 +112,13 @@ def customer_ids(seed: int, serials: Array) -> NDArray[np.int64]:
 def uniform_trait(keys: Array, trait: int) -> Floats:
     """Return a number in [0, 1) for each key, always the same for key and trait."""
     offset = np.uint64(trait * int(_GOLDEN) % 2**64)
-    return (mixed(keys + offset) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
+    top_bits: Floats = (mixed(keys + offset) >> np.uint64(40)).astype(np.float32)
+    top_bits *= np.float32(2**-24)
+    return top_bits
 
 
 def normal_trait(keys: Array, trait: int) -> Floats:
     """Return a standard normal number for each key, always the same for key and trait (Box and Muller)."""
     radius = np.sqrt(np.float32(-2) * np.log1p(-uniform_trait(keys, trait)))
-    return (radius * np.cos(np.float32(2 * np.pi) * uniform_trait(keys, 1_000 + trait))).astype(np.float32)
+    normal: Floats = radius * np.cos(np.float32(2 * np.pi) * uniform_trait(keys, 1_000 + trait))
+    return normal

@@ -59,7 +59,9 @@ def _factor_for(world: World, rate: float) -> float:
     """Return the factor that brings the churn of the world to a rate, by bisection."""
     low, high = 0.05, 20.0
     if not churn_rate(world, low) < rate < min(churn_rate(world, high), 0.5):
-        raise ValueError(f"churn cannot be brought to {rate} in world {world.name}: give a monthly rate such as 0.035")
+        raise ValueError(
+            f"churn cannot be brought to {rate} in world {world.name}: give a monthly rate such as 0.035"
+        )
     for _ in range(_BISECTIONS):
         middle = math.sqrt(low * high)
         low, high = (middle, high) if churn_rate(world, middle) < rate else (low, middle)

@@ -25,7 +25,19 @@ from churn_assets.simulator.worlds import World
 
 _FARTHEST_END = 6  # months to the contract's end from which on the contract weighs the same
 _LONGEST_LAPSE = 4
-_CONTRACT_BY_MONTHS_LEFT = (1.0, 1.1, 1.3, 1.4, 1.3, 0.0, -0.6, -0.8, -0.9, -0.95, -1.0)  # from -4 to 6 months
+_CONTRACT_BY_MONTHS_LEFT = (
+    1.0,
+    1.1,
+    1.3,
+    1.4,
+    1.3,
+    0.0,
+    -0.6,
+    -0.8,
+    -0.9,
+    -0.95,
+    -1.0,
+)  # from -4 to 6 months
 _NO_CONTRACT = 0.7
 _TENURE_WEIGHT, _TENURE_MONTHS, _LONGEST_TENURE = 0.5, 4.0, 60
 _PRICE_WEIGHT = 0.5
@@ -36,7 +48,20 @@ _NETWORK_WEIGHT = -0.1
 _PAYMENT = np.array([-0.25, 0.0, 0.25, 0.45], dtype=np.float32)  # of PAYMENT_METHODS
 _AGE = np.array([0.16, 0.08, 0.0, -0.06, -0.14], dtype=np.float32)  # of AGE_GROUPS
 _REGION = np.array([-0.06, -0.03, 0.0, 0.06, 0.08], dtype=np.float32)  # of REGIONS
-_SEASON = (0.02, 0.0, -0.01, 0.0, 0.0, 0.01, 0.02, 0.04, -0.01, -0.02, -0.01, -0.04)  # logit, January to December
+_SEASON = (
+    0.02,
+    0.0,
+    -0.01,
+    0.0,
+    0.0,
+    0.01,
+    0.02,
+    0.04,
+    -0.01,
+    -0.02,
+    -0.01,
+    -0.04,
+)  # logit, January to December
 _QUANTILES = 513
 _GRID_CELLS = 4_096
 
@@ -63,14 +88,17 @@ def lasting_part(keys: Array, world: World) -> Floats:
     sensitive = _AGE[age_group(keys)] + _REGION[region(keys)]
     usage = np.float32(_ENGAGEMENT_WEIGHT) * USAGE_IN_ENGAGEMENT * usage_level(keys)
     network = np.float32(_NETWORK_WEIGHT) * normal_trait(keys, Trait.NETWORK)
-    part = _PAYMENT[payment_method(keys)] + usage + network + np.float32(world.sensitive_weight) * sensitive
-    return part.astype(np.float32)
+    part: Floats = _PAYMENT[payment_method(keys)] + usage + network
+    part += np.float32(world.sensitive_weight) * sensitive
+    return part
 
 
 def score(people: Customers, lasting: Floats, month: int) -> Floats:
     """Return the sum of the causes at the snapshot of a month, in arbitrary units."""
     total = lasting + _contract_part(people, month)
-    total += np.float32(_PRICE_WEIGHT / LOG_PRICE_SPREAD) * (np.log(people.price) - np.float32(LOG_PRICE_MEAN))
+    total += np.float32(_PRICE_WEIGHT / LOG_PRICE_SPREAD) * (
+        np.log(people.price) - np.float32(LOG_PRICE_MEAN)
+    )
     total += np.float32(_ENGAGEMENT_WEIGHT) * SATISFACTION_IN_ENGAGEMENT * people.satisfaction
     tenure = np.exp(-np.arange(_LONGEST_TENURE + 1) / _TENURE_MONTHS).astype(np.float32)
     total += np.float32(_TENURE_WEIGHT) * tenure[np.minimum(month - people.joined, _LONGEST_TENURE)]
@@ -86,7 +114,7 @@ def _contract_part(people: Customers, month: int) -> Floats:
     months_left = people.contract_end - np.int16(month)  # far above all others without an end
     place = np.clip(months_left, -_LONGEST_LAPSE, _FARTHEST_END + 1) + _LONGEST_LAPSE
     by_place = np.array([*_CONTRACT_BY_MONTHS_LEFT, *_CONTRACT_BY_MONTHS_LEFT[-1:]], dtype=np.float32)
-    part = by_place[place]
+    part: Floats = by_place[place]
     part[people.contract == MONTHLY] = _NO_CONTRACT
     return part
 
@@ -115,12 +143,14 @@ class Standardisation:
 
     def apply(self, scores: Floats) -> Floats:
         """Return the standard normal number of each score."""
-        place = (scores - np.float32(self.lowest)) * np.float32(self.cells_per_unit)
+        place: Floats = (scores - np.float32(self.lowest)) * np.float32(self.cells_per_unit)
         np.clip(place, 0, _GRID_CELLS - 0.001, out=place)
         cell = place.astype(np.int16)
         place -= cell
         left = self.table[cell]
-        return left + place * (self.table[cell + np.int16(1)] - left)
+        place *= self.table[cell + np.int16(1)] - left
+        place += left
+        return place
 
 
 def season(month_number: int) -> float:
@@ -141,4 +171,6 @@ def sigmoid(logits: Array) -> Floats:
 def mean_probability(median: float, spread: float, shift: float = 0.0) -> float:
     """Return the mean of a probability whose logit is normal (Gauss and Hermite)."""
     points, weights = np.polynomial.hermite_e.hermegauss(64)
-    return float(np.sum(weights / (1 + np.exp(-(logit(median) + shift + spread * points)))) / math.sqrt(2 * math.pi))
+    return float(
+        np.sum(weights / (1 + np.exp(-(logit(median) + shift + spread * points)))) / math.sqrt(2 * math.pi)
+    )

@@ -11,6 +11,7 @@ from churn_assets.domain.months import Month
 from churn_assets.domain.tables import BY_NAME, EVENT_TABLES
 
 _ALL = tuple(BY_NAME)
+_SHARE, _COUNT = "share of rows", "rows"
 _EVENTS = tuple(table.name for table in EVENT_TABLES)
 
 
@@ -71,52 +72,94 @@ class Description:
     measure: str = "none"
     tables: tuple[str, ...] = _ALL
 
+    @property
+    def is_share(self) -> bool:
+        """Whether the size is a share of the table's rows."""
+        return self.measure == _SHARE
 
-_SHARE, _COUNT = "share of rows", "rows"
-DESCRIPTIONS: Mapping[IncidentKind, Description] = MappingProxyType({
-    IncidentKind.DUPLICATES: Description("rows delivered twice, exactly alike", 0.01, _SHARE, ("call_records", *_ALL)),
-    IncidentKind.FILE_TWICE: Description("the whole file appended twice", tables=("transactions", *_ALL)),
-    IncidentKind.CONFLICTING_IDS: Description("ids with two rows that differ", 10, "ids", ("transactions", *_ALL)),
-    IncidentKind.NULL_VALUES: Description("a null in a number that must be there", 0.005, _SHARE, ("transactions", "call_records", "app_usage", "customers")),
-    IncidentKind.NULL_CUSTOMERS: Description("events without a customer", 0.005, _SHARE, _EVENTS),
-    IncidentKind.SENTINELS: Description("-1 in a number", 0.005, _SHARE, ("call_records", *_ALL)),
-    IncidentKind.NOT_A_NUMBER: Description("NaN in a number", 0.001, _SHARE, ("transactions", "call_records", "customers")),
-    IncidentKind.UNKNOWN_CUSTOMERS: Description("events of customers whom the CRM does not know", 0.005, _SHARE, _EVENTS),
-    IncidentKind.WRONG_MONTH: Description("events dated after the month", 0.005, _SHARE, _EVENTS),
-    IncidentKind.UNKNOWN_CATEGORY: Description("a category that the contract does not list", 0.02, _SHARE, ("customers", "transactions")),
-    IncidentKind.VANISHED_CUSTOMERS: Description("customers missing from the CRM's file without having left", 0.0005, _SHARE, ("customers",)),
-    IncidentKind.LATE_ROWS: Description("the month's last events missing; a corrected file has them", 0.02, _SHARE, ("call_records", *_EVENTS)),
-    IncidentKind.EDGE_TIMES: Description("events moved to the month's first instant and last microsecond (no defect)", 20, _COUNT, ("call_records", "transactions")),
-    IncidentKind.MISSING_FILE: Description("no file"),
-    IncidentKind.EMPTY_FILE: Description("a file of 0 bytes"),
-    IncidentKind.TORN_FILE: Description("the file's second half missing"),
-    IncidentKind.NOT_PARQUET: Description("a text under the name of a Parquet file"),
-    IncidentKind.RENAMED_COLUMN: Description("a column under another name"),
-    IncidentKind.MISSING_COLUMN: Description("a column left out"),
-    IncidentKind.RETYPED_COLUMN: Description("a number delivered as text"),
-    IncidentKind.CSV: Description("a correct CSV file in place of Parquet (no defect)"),
-    IncidentKind.BOM_CSV: Description("a CSV file with a byte order mark"),
-    IncidentKind.LATIN1_CSV: Description("a CSV file in Latin-1"),
-    IncidentKind.NUL_CSV: Description("a CSV file with a NUL byte"),
-    IncidentKind.TRUNCATED_CSV: Description("a CSV file whose last line breaks off"),
-    IncidentKind.LOCAL_CSV: Description("a CSV file with dd-mm-yyyy dates and decimal commas"),
-    IncidentKind.NULL_COLUMN: Description("a column null in all rows"),
-    IncidentKind.MINUTES_FOR_SECONDS: Description("durations divided by 60", tables=("call_records",)),
-    IncidentKind.SECONDS_FOR_MINUTES: Description("durations times 60, at most a day", tables=("call_records",)),
-    IncidentKind.HALVED_ROWS: Description("half of the rows missing", 0.5, _SHARE),
-    IncidentKind.NO_ROWS: Description("a file with columns and no rows"),
-    IncidentKind.CENTS_FOR_EUROS: Description("amounts in cents", tables=("transactions",)),
-    IncidentKind.FROZEN_COLUMN: Description("a number that is the same in all rows"),
-    IncidentKind.DATA_GROWTH: Description("drift: data use grows from the month on", 0.25, "growth a year", ()),
-    IncidentKind.PRICE_RISE: Description("drift: from the month on customers on a term contract leave so many times as often", 4.0, "factor", ()),
-    IncidentKind.CHURN_UP: Description("drift: from the month on so many leave a month", 0.035, "share of customers", ()),
-})  # fmt: skip
+
+DESCRIPTIONS: Mapping[IncidentKind, Description] = MappingProxyType(
+    {
+        IncidentKind.DUPLICATES: Description(
+            "rows delivered twice, exactly alike", 0.01, _SHARE, ("call_records", *_ALL)
+        ),
+        IncidentKind.FILE_TWICE: Description("the whole file appended twice", tables=("transactions", *_ALL)),
+        IncidentKind.CONFLICTING_IDS: Description(
+            "ids with two rows that differ", 10, "ids", ("transactions", *_ALL)
+        ),
+        IncidentKind.NULL_VALUES: Description(
+            "a null in a number that must be there",
+            0.005,
+            _SHARE,
+            ("transactions", "call_records", "app_usage", "customers"),
+        ),
+        IncidentKind.NULL_CUSTOMERS: Description(
+            "events without a customer", 0.005, _SHARE, ("call_records", "transactions", "support_tickets")
+        ),
+        IncidentKind.SENTINELS: Description("-1 in a number", 0.005, _SHARE, ("call_records", *_ALL)),
+        IncidentKind.NOT_A_NUMBER: Description(
+            "NaN in a number", 0.001, _SHARE, ("transactions", "call_records", "customers")
+        ),
+        IncidentKind.UNKNOWN_CUSTOMERS: Description(
+            "events of customers whom the CRM does not know", 0.005, _SHARE, ("transactions", *_EVENTS)
+        ),
+        IncidentKind.WRONG_MONTH: Description("events dated after the month", 0.005, _SHARE, _EVENTS),
+        IncidentKind.UNKNOWN_CATEGORY: Description(
+            "a category that the contract does not list", 0.02, _SHARE, ("customers", "transactions")
+        ),
+        IncidentKind.VANISHED_CUSTOMERS: Description(
+            "active customers missing from the CRM's file", 0.0005, _SHARE, ("customers",)
+        ),
+        IncidentKind.LATE_ROWS: Description(
+            "the month's last events missing; a corrected file has them",
+            0.02,
+            _SHARE,
+            ("call_records", *_EVENTS),
+        ),
+        IncidentKind.EDGE_TIMES: Description(
+            "events at the month's first instant and last microsecond (no defect)",
+            20,
+            _COUNT,
+            ("call_records", "transactions"),
+        ),
+        IncidentKind.MISSING_FILE: Description("no file"),
+        IncidentKind.EMPTY_FILE: Description("a file of 0 bytes"),
+        IncidentKind.TORN_FILE: Description("the file's second half missing"),
+        IncidentKind.NOT_PARQUET: Description("a text under the name of a Parquet file"),
+        IncidentKind.RENAMED_COLUMN: Description("a column under another name"),
+        IncidentKind.MISSING_COLUMN: Description("a column left out"),
+        IncidentKind.RETYPED_COLUMN: Description("a number delivered as text"),
+        IncidentKind.CSV: Description("a correct CSV file in place of Parquet (no defect)"),
+        IncidentKind.BOM_CSV: Description("a CSV file with a byte order mark"),
+        IncidentKind.LATIN1_CSV: Description("a CSV file in Latin-1"),
+        IncidentKind.NUL_CSV: Description("a CSV file with a NUL byte"),
+        IncidentKind.TRUNCATED_CSV: Description("a CSV file whose last line breaks off"),
+        IncidentKind.LOCAL_CSV: Description("a CSV file with dd-mm-yyyy dates and decimal commas"),
+        IncidentKind.NULL_COLUMN: Description("a column null in all rows"),
+        IncidentKind.MINUTES_FOR_SECONDS: Description("durations divided by 60", tables=("call_records",)),
+        IncidentKind.SECONDS_FOR_MINUTES: Description(
+            "durations times 60, at most a day", tables=("call_records",)
+        ),
+        IncidentKind.HALVED_ROWS: Description("half of the rows missing", 0.5, _SHARE),
+        IncidentKind.NO_ROWS: Description("a file with columns and no rows"),
+        IncidentKind.CENTS_FOR_EUROS: Description("amounts in cents", tables=("transactions",)),
+        IncidentKind.FROZEN_COLUMN: Description("a number that is the same in all rows"),
+        IncidentKind.DATA_GROWTH: Description("drift: data use grows", 0.25, "growth a year", ()),
+        IncidentKind.PRICE_RISE: Description(
+            "drift: customers on a term contract leave so many times as often", 4.0, "factor", ()
+        ),
+        IncidentKind.CHURN_UP: Description("drift: so many leave a month", 0.035, "share of customers", ()),
+    }
+)
 DRIFTS = frozenset(kind for kind, description in DESCRIPTIONS.items() if not description.tables)
-INCIDENTS: Mapping[str, str] = MappingProxyType({
-    kind.value: description.text if description.measure == "none"
-    else f"{description.text} (default {description.size:g}, {description.measure})"
-    for kind, description in DESCRIPTIONS.items()
-})  # fmt: skip
+INCIDENTS: Mapping[str, str] = MappingProxyType(
+    {
+        kind.value: description.text
+        if description.measure == "none"
+        else f"{description.text} (default {description.size:g}, {description.measure})"
+        for kind, description in DESCRIPTIONS.items()
+    }
+)
 """Kind and one-line description, for the command's help."""
 
 
@@ -155,7 +198,8 @@ class Incident:
         description = DESCRIPTIONS[kind]
         table = rest.pop(0) if rest and rest[0] in BY_NAME else next(iter(description.tables), None)
         if table is not None and table not in description.tables:
-            raise ValueError(f"{kind} does not happen to {table or 'a table'}: {', '.join(dict.fromkeys(description.tables)) or 'it has no table'}")
+            places = ", ".join(dict.fromkeys(description.tables)) or "no single table"
+            raise ValueError(f"{kind} does not happen to {table} but to {places}")
         return cls(kind, Month.parse(parts[1]), table, _size(text, rest, description))
 
 
@@ -167,6 +211,6 @@ def _size(text: str, rest: list[str], description: Description) -> float:
         (size,) = (float(part) for part in rest)
     except ValueError:
         raise ValueError(f"incident '{text}': '{':'.join(rest)}' is neither a table nor a number") from None
-    if not 0 < size or (description.measure == _SHARE and size > 1):
+    if not size > 0 or (description.is_share and size > 1):
         raise ValueError(f"incident '{text}': the size is a positive {description.measure}, not {size:g}")
     return size

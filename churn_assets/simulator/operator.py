@@ -13,7 +13,15 @@ import numpy as np
 import pyarrow as pa
 
 from churn_assets.domain.months import Month
-from churn_assets.domain.tables import APP_USAGE, CALL_RECORDS, CUSTOMERS, SUPPORT_TICKETS, TABLES, TRANSACTIONS
+from churn_assets.domain.tables import (
+    APP_USAGE,
+    BY_NAME,
+    CALL_RECORDS,
+    CUSTOMERS,
+    SUPPORT_TICKETS,
+    TABLES,
+    TRANSACTIONS,
+)
 from churn_assets.simulator import truth
 from churn_assets.simulator.application import app_usage
 from churn_assets.simulator.billing import transactions
@@ -21,6 +29,7 @@ from churn_assets.simulator.calls import call_records
 from churn_assets.simulator.conduct import Conduct, conduct
 from churn_assets.simulator.crm import customers as crm_customers
 from churn_assets.simulator.delivery import arrow_table, growing_files, path_of
+from churn_assets.simulator.dirt import CORRECTED, deliver_dirty, dirty_tables
 from churn_assets.simulator.draws import Array, customer_ids
 from churn_assets.simulator.drift import Conditions, conditions
 from churn_assets.simulator.incidents import INCIDENTS, Incident
@@ -50,7 +59,7 @@ class Simulation:
     seconds: float
 
 
-def simulate(
+def simulate(  # noqa: PLR0913  each is an option of the command
     out: Path,
     *,
     customers: int,
@@ -71,7 +80,7 @@ def simulate(
         world: name of the hazard world, see `worlds`.
         seed: the same seed gives the same bytes.
         incidents: what goes wrong or changes.
-        progress: called with the month and what is being done in it.
+        progress: called with month and table when that delivery is written.
 
     Raises:
         ValueError: an argument is impossible, or the folder holds another operator's deliveries.
@@ -83,16 +92,15 @@ def simulate(
     text = truth.world_text(preset, seed, customers, incidents)
     truth.check_same_operator(out, text)
     truth.write_world(out, text)
-    tell = progress or (lambda _month, _doing: None)
-    tell(first, "living the months before")
+    tell = progress or (lambda _month, _table: None)
     with ThreadPoolExecutor(_THREADS) as pool:
         play = _Play(preset, seed, customers, incidents, pool)
         play.run_up(first.previous())
         rows: dict[str, int] = {}
         for month in first.until(until):
-            tell(month, "writing")
             for table, count in play.deliver_next(out).items():
                 rows[table] = rows.get(table, 0) + count
+                tell(month, table)
     event_rows = sum(count for table, count in rows.items() if table != CUSTOMERS.name)
     return Simulation(tuple(first.until(until)), rows, event_rows, time.perf_counter() - started)
 
@@ -133,15 +141,29 @@ class _Play:
         """Live the next month and write its deliveries; return the rows by table."""
         self._population.advance()
         month = self._population.month
-        paths = {table.name: path_of(out, table.name, month) for table in TABLES}
+        dirty = dirty_tables(self._incidents, month)
+        paths = {
+            table.name: path_of(out / CORRECTED if table.name in dirty else out, table.name, month)
+            for table in TABLES
+        }
         paths[_TRUTH] = out / truth.FOLDER / f"{month}.parquet"
         with growing_files(paths) as files:
             for chunk in self._chunks_in_order():
                 for name, rows in chunk.tables.items():
                     files[name].append(rows)
                 self._open[chunk.number] = chunk.open_tickets
-        truth.write_month(out, month, [])
+        self._spoil(out, month, dirty, paths[CUSTOMERS.name])
         return {table.name: files[table.name].rows for table in TABLES}
+
+    def _spoil(self, out: Path, month: Month, dirty: dict[str, list[Incident]], customers: Path) -> None:
+        """Deliver the spoilt files, and remove what an earlier run with other incidents left behind."""
+        injected = []
+        for table, incidents in dirty.items():
+            injected += deliver_dirty(out, month, table, incidents, self._seed, customers)
+        for table in BY_NAME.keys() - dirty.keys():
+            path_of(out, table, month, ".csv").unlink(missing_ok=True)
+            path_of(out / CORRECTED, table, month).unlink(missing_ok=True)
+        truth.write_month(out, month, injected)
 
     def _conditions(self, month: Month) -> Conditions:
         if month not in self._known:
@@ -165,7 +187,9 @@ class _Play:
             CUSTOMERS.name: arrow_table(CUSTOMERS, crm_customers(cast, ids)),
             TRANSACTIONS.name: arrow_table(TRANSACTIONS, transactions(cast, ids, behaviour, self._seed)),
             CALL_RECORDS.name: arrow_table(CALL_RECORDS, call_records(cast, ids, behaviour, self._seed)),
-            SUPPORT_TICKETS.name: arrow_table(SUPPORT_TICKETS, support_tickets(cast, opened, self._open[number])),
+            SUPPORT_TICKETS.name: arrow_table(
+                SUPPORT_TICKETS, support_tickets(cast, opened, self._open[number])
+            ),
             APP_USAGE.name: arrow_table(APP_USAGE, app_usage(cast, ids, behaviour, self._seed)),
             _TRUTH: truth.truth_table(cast, ids),
         }

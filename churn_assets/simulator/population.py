@@ -34,7 +34,6 @@ from churn_assets.simulator.hazard import (
     Standardisation,
     lasting_part,
     logit,
-    mean_probability,
     score,
     season,
     sigmoid,
@@ -48,7 +47,7 @@ CHUNK = 65_536
 
 _STANDARDISED_FROM = 131_072  # scores; more would not change the quantiles visibly
 _SATISFACTION_MEMORY = np.float32(0.85)
-_STAYS_LEAVING = np.float32(0.5)  # of those who did not go; the others think again
+_STAYS_LEAVING = 0.5  # of those who did not go; the others think again
 _NOT_PAYING_SHARE = 0.15  # of those who start leaving, where there is a bill to leave unpaid
 _MOST_LIKELY = 0.97  # ceiling of a hazard that a price rise multiplies
 
@@ -66,7 +65,6 @@ class Cast:
         left_slot: place among the active, where the successor is.
         probability: the active customers' probability of leaving in the next month.
         leaves: whether they do.
-        base_logit: the standardised score behind the base hazard.
     """
 
     month: Month
@@ -101,7 +99,9 @@ class Population:
         self._pieces = [slice(start, min(start + CHUNK, customers)) for start in range(0, customers, CHUNK)]
         self.chunks = range(len(self._pieces))
         serials = np.arange(customers, dtype=np.int64)
-        starters = pool.map(lambda chunk: first_customers(seed, serials[self._pieces[chunk]], 0, chunk), self.chunks)
+        starters = pool.map(
+            lambda chunk: first_customers(seed, serials[self._pieces[chunk]], 0, chunk), self.chunks
+        )
         self._people = concatenated(list(starters))
         self._lasting = np.empty(customers, dtype=np.float32)
         self._scores = np.empty(customers, dtype=np.float32)
@@ -114,8 +114,7 @@ class Population:
     def advance(self) -> None:
         """Live the next month: customers leave, join, renew, change plans, and make up their minds."""
         self.month = self.month.next()
-        entering = self._entering_share()
-        self._left = list(self._pool.map(lambda chunk: self._live(chunk, entering), self.chunks))
+        self._left = list(self._pool.map(self._live, self.chunks))
         self._judge()
 
     def cast(self, chunk: int) -> Cast:
@@ -142,21 +141,11 @@ class Population:
         piece = self._pieces[chunk]
         people = self._people.part(piece)
         draws = generator(self._seed, Stream.POPULATION, 0, chunk)
-        leaving = draws.random(len(people)) < self._conditions(EPOCH).leaving_share
-        self._start_leaving(people, np.flatnonzero(leaving), draws)
+        self._change_minds(people, self._conditions(EPOCH).leaving_share, draws)
         self._lasting[piece] = lasting_part(people.key, self._world)
         self._scores[piece] = score(people, self._lasting[piece], 0)
 
-    def _entering_share(self) -> np.float32:
-        """Return the share of the others that must start leaving, so that the world's share of leavers stays."""
-        world = self._world
-        before, now = self._conditions(self.month.previous()), self._conditions(self.month)
-        gone = mean_probability(world.leaving_hazard, world.leaving_spread) if world.leaving_share else 0.0
-        base = mean_probability(world.base_hazard, world.base_spread, before.base_shift)
-        kept = before.leaving_share * (1 - gone) * float(_STAYS_LEAVING)
-        return np.float32(max(now.leaving_share - kept, 0.0) / ((1 - before.leaving_share) * (1 - base)))
-
-    def _live(self, chunk: int, entering: np.float32) -> tuple[Customers, NDArray[np.int8], NDArray[np.int64]]:
+    def _live(self, chunk: int) -> tuple[Customers, NDArray[np.int8], NDArray[np.int64]]:
         """Live one month in one chunk; return who left, on which day, and from which slot."""
         piece, month = self._pieces[chunk], self.month.since(EPOCH)
         people = self._people.part(piece)  # a view: what is changed below is changed in the population
@@ -169,8 +158,8 @@ class Population:
         news = draws.standard_normal(len(people), dtype=np.float32)
         people.satisfaction[:] = _SATISFACTION_MEMORY * people.satisfaction
         people.satisfaction += np.sqrt(1 - _SATISFACTION_MEMORY**2) * news
-        self._change_minds(people, entering, draws)
         people.replace(slots, joiners(self._seed, left.serial + self._count, month))
+        self._change_minds(people, self._conditions(self.month).leaving_share, draws)
         self._lasting[piece][slots] = lasting_part(people.key[slots], self._world)
         self._scores[piece] = score(people, self._lasting[piece], month)
         return left, left_on, slots
@@ -194,7 +183,9 @@ class Population:
         repriced = np.concatenate([renewing[draws.random(len(renewing)) < 0.5], changing])
         self._change_prices(people, np.unique(repriced), month, draws)
 
-    def _change_prices(self, people: Customers, chosen: Array, month: int, draws: np.random.Generator) -> None:
+    def _change_prices(
+        self, people: Customers, chosen: Array, month: int, draws: np.random.Generator
+    ) -> None:
         """Give the chosen a new price: more often a rise than a rebate."""
         size = draws.random(len(chosen))
         ratio = np.where(draws.random(len(chosen)) < 0.6, 1.04 + 0.2 * size, 0.96 - 0.2 * size)
@@ -203,12 +194,14 @@ class Population:
         people.price[chosen] = np.round(np.clip(old * ratio, 3.99, 149.99), 2)
         people.changed[chosen] = month
 
-    def _change_minds(self, people: Customers, entering: np.float32, draws: np.random.Generator) -> None:
-        """Let some start leaving, and some of those who did not go think again."""
-        chance = draws.random(len(people), dtype=np.float32)
-        leaving = people.state != STAYING
-        starting = np.flatnonzero((chance < entering) & ~leaving)
-        people.state[leaving & (chance >= _STAYS_LEAVING)] = STAYING
+    def _change_minds(self, people: Customers, share: float, draws: np.random.Generator) -> None:
+        """Let some of the leaving who did not go think again, and others start, so that the share is the world's."""
+        leaving = np.flatnonzero(people.state != STAYING)
+        people.state[leaving[draws.random(len(leaving)) >= _STAYS_LEAVING]] = STAYING
+        others = np.flatnonzero((people.state == STAYING) & (people.joined < self.month.since(EPOCH)))
+        wanted = int(share * len(people) + draws.random())
+        missing = wanted - int(np.count_nonzero(people.state != STAYING))
+        starting = draws.choice(others, max(0, min(missing, len(others))), replace=False, shuffle=False)
         self._start_leaving(people, starting, draws)
 
     def _start_leaving(self, people: Customers, chosen: Array, draws: np.random.Generator) -> None:
@@ -254,7 +247,9 @@ def checked_first_month(first: Month) -> None:
         ValueError: the month is too early.
     """
     if first <= EPOCH:
-        raise ValueError(f"the simulated operator delivers from {EPOCH.next()} on, not from {first}: end later or ask for fewer months")
+        raise ValueError(
+            f"the simulated operator delivers from {EPOCH.next()} on, not from {first}: end later or ask for fewer months"
+        )
 
 
 __all__: Sequence[str] = ("CHUNK", "EPOCH", "Cast", "Population", "checked_first_month", "run_up")

@@ -25,6 +25,8 @@ def event_ids(cast: Cast, count: int) -> NDArray[np.int64]:
         OverflowError: a chunk has more rows than ids.
     """
     if count >= 1 << _ROW_BITS:
-        raise OverflowError(f"{cast.month}: {count:,} rows of one table in chunk {cast.chunk} are more than it has ids")
+        raise OverflowError(
+            f"{cast.month}: {count:,} rows of one table in chunk {cast.chunk} are more than it has ids"
+        )
     first = (cast.index + 1) * _CHUNK_PLACES + (cast.chunk << _ROW_BITS) + 1
     return np.arange(first, first + count, dtype=np.int64)

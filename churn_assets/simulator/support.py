@@ -51,8 +51,8 @@ def opened_tickets(cast: Cast, customer_ids: Array, conduct: Conduct, seed: int)
     who, second = who[inside], second[inside]
     escalated = draws.random(len(who)) < conduct.escalated_share[who]
     complaint = draws.random(len(who)) < conduct.complaint_share[who]
-    hours = _MEDIAN_HOURS * np.exp(_HOURS_SPREAD * draws.standard_normal(len(who)))
-    hours = hours * conduct.resolution[who] * np.where(escalated, _ESCALATED_TAKE, 1.0)
+    usual = _MEDIAN_HOURS * np.exp(_HOURS_SPREAD * draws.standard_normal(len(who)))
+    hours: Array = usual * conduct.resolution[who] * np.where(escalated, _ESCALATED_TAKE, 1.0)
     hours = np.round(np.clip(hours, 0.1, _LONGEST_HOURS), 1)
     opened = start_microseconds(cast.month) + second * 1_000_000
     return Tickets(
@@ -78,7 +78,9 @@ def _last_second(cast: Cast, conduct: Conduct) -> Array:
 def departures(cast: Cast) -> Array:
     """Return when each of the customers active at the month's beginning left in it, in microseconds; else far away."""
     when = np.full(cast.active, np.iinfo(np.int64).max)
-    when[cast.left_slot] = start_microseconds(cast.month) + (cast.left_on.astype(np.int64) - 1) * DAY_SECONDS * 1_000_000
+    when[cast.left_slot] = (
+        start_microseconds(cast.month) + (cast.left_on.astype(np.int64) - 1) * DAY_SECONDS * 1_000_000
+    )
     return when
 
 
@@ -92,11 +94,16 @@ def support_tickets(cast: Cast, opened: Tickets, open_before: Tickets) -> dict[s
     """Return the columns of a month's delivery: each ticket in its state at the month's end."""
     snapshot = start_microseconds(cast.month.next())
     left = departures(cast)
-    closed = open_before.chosen(open_before.resolved < left[open_before.place])  # nobody works for who has left
+    closed = open_before.chosen(
+        open_before.resolved < left[open_before.place]
+    )  # nobody works for who has left
     ends = np.full(len(cast.people), snapshot)
     ends[cast.active :] = left[cast.left_slot]
     limits = np.concatenate([np.full(len(closed.place), snapshot), ends[opened.place]])
-    both = [np.concatenate([getattr(closed, name), getattr(opened, name)]) for name in Tickets.__dataclass_fields__]
+    both = [
+        np.concatenate([getattr(closed, name), getattr(opened, name)])
+        for name in Tickets.__dataclass_fields__
+    ]
     tickets = replace(opened, **dict(zip(Tickets.__dataclass_fields__, both, strict=True)))
     is_open = tickets.resolved >= limits
     return {

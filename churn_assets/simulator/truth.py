@@ -79,7 +79,9 @@ def write_world(folder: Path, text: dict[str, Any]) -> None:
 
 def write_month(folder: Path, month: Month, injected: Sequence[dict[str, Any]]) -> None:
     """Write what was injected into the deliveries of a month: kind, table, rows, ids."""
-    write_atomically(folder / FOLDER / f"{month}.json", _json({"month": str(month), "injected": list(injected)}))
+    write_atomically(
+        folder / FOLDER / f"{month}.json", _json({"month": str(month), "injected": list(injected)})
+    )
 
 
 def _json(value: dict[str, Any]) -> bytes:

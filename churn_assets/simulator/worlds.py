@@ -37,16 +37,20 @@ class World:
     leaving_spread: float
     base_hazard: float
     base_spread: float
-    signal_strength: float = 1.4
+    signal_strength: float = 1.1
     sensitive_weight: float = 1.0
 
 
 _PRESETS = (
-    World("A", "the reference operator's claim: strong signals, an even base", 0.0240, 0.72, 0.6, 0.0061, 0.25),
+    World(
+        "A", "the reference operator's claim: strong signals, an even base", 0.0240, 0.72, 0.6, 0.0061, 0.25
+    ),
     World("A5", "as A, the base as uneven as in nature", 0.0238, 0.735, 0.7, 0.0040, 1.0),
     World("D", "fewer leavers show it: the recall gate must fail", 0.0150, 0.70, 0.7, 0.0085, 1.0),
     World("B3", "few leavers show it: the recall gate must fail", 0.0100, 0.60, 0.8, 0.0105, 1.1),
-    World("C2", "nobody shows it, risks differ widely: the recall gate must fail", 0.0, 0.5, 0.0, 0.0105, 1.5),
+    World(
+        "C2", "nobody shows it, risks differ widely: the recall gate must fail", 0.0, 0.5, 0.0, 0.0105, 1.5
+    ),
 )
 WORLDS: Mapping[str, World] = MappingProxyType({world.name: world for world in _PRESETS})
 
@@ -59,5 +63,7 @@ def world_named(name: str) -> World:
     """
     world = WORLDS.get(name.removesuffix(NEUTRAL))
     if world is None:
-        raise ValueError(f"'{name}' is not a world: choose one of {', '.join(WORLDS)}, each also with {NEUTRAL}")
+        raise ValueError(
+            f"'{name}' is not a world: choose one of {', '.join(WORLDS)}, each also with {NEUTRAL}"
+        )
     return replace(world, name=name, sensitive_weight=0.0) if name.endswith(NEUTRAL) else world
