@@ -11,6 +11,7 @@ from dagster import AssetKey, DagsterEventType
 from churn_assets.adapters.champions import champion_at
 from churn_assets.adapters.deliveries import DeliveryError, Source
 from churn_assets.adapters.lake import Lake
+from churn_assets.adapters.sqlite import patient_sqlite
 from churn_assets.defs.build import definitions_of
 from churn_assets.defs.features import labelled_months
 from churn_assets.defs.jobs import CLOSE, RETRAIN, SCORE
@@ -140,7 +141,7 @@ def live(
     progress: Callable[[Month, str], None] | None = None,
 ) -> list[Stage]:
     """Live the months of a project on its own Dagster instance (`DAGSTER_HOME`)."""
-    with dg.DagsterInstance.get() as instance:
+    with patient_sqlite(), dg.DagsterInstance.get() as instance:
         return Life(project, instance).live(months, scored, progress)
 
 

@@ -25,7 +25,30 @@ def importance(model: ChurnModel) -> dg.MarkdownMetadataValue:
 
 
 def evaluation(judged: Evaluation, gates: GateSettings) -> dict[str, dg.MarkdownMetadataValue]:
-    """Show the curves of an evaluation, with the floors of the gates."""
+    """Show the curves of an evaluation, with the floors of the gates; nothing where a class is empty."""
     if not judged.roc:
         return {}
-    return {"roc_curve": picture(charts.roc_curve(*np.array(judged.roc).T), "ROC curve")}
+    at_threshold = (judged.recall, judged.precision)
+    recall, precision, _ = np.array(judged.precision_recall).T
+    edges, stayers, churners = np.array(judged.histogram).T
+    points = np.array(judged.reliability.points)
+    roc = charts.roc_curve(
+        *np.array(judged.roc).T, auc=judged.auc, point=(judged.false_positive_rate, judged.recall)
+    )
+    curve = charts.precision_recall_curve(
+        recall,
+        precision,
+        point=at_threshold,
+        threshold=judged.threshold,
+        recall_floor=gates.recall_floor,
+        precision_floor=gates.precision_floor,
+    )
+    return {
+        "roc_curve": picture(roc, "ROC curve"),
+        "precision_recall_curve": picture(curve, "precision and recall"),
+        "calibration": picture(charts.reliability(*points.T), "calibration"),
+        "score_histogram": picture(
+            charts.outcome_histogram(edges, stayers, churners, judged.threshold), "scores by what came"
+        ),
+        "lift_by_decile": picture(charts.lift_by_decile(judged.lift), "lift by tenth"),
+    }

@@ -215,7 +215,7 @@ def _reference(months: LabelledMonths, model: ChurnModel, features: list[Feature
     """Return what the model learned from, as the drift report will compare with it: the month it was calibrated on."""
     frame = months[model.contract.calibration_month]
     scored = frame.with_columns(pl.Series("churn_probability", model.probabilities(frame)))
-    return reference_profile(scored, features).to_json()
+    return reference_profile(scored, features, [model.contract.calibration_month]).to_json()
 
 
 def _described(training: Training, version: str, digest: str) -> dict[str, object]:
