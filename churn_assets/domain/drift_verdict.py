@@ -78,14 +78,14 @@ _ADVICE: dict[Severity, str] = {
 def _inputs(alarms: Sequence[str], share: float) -> str:
     if not alarms:
         return "The inputs are stable."
-    return f"{_listed(alarms)} moved: {share:.0%} of the model's importance."
+    return f"{_listed(alarms)} moved: {share * 100:.0f} % of the model's importance."
 
 
 def _scores(score: Movement | None) -> str:
     if score is None:
         return "There are no scores of this model to compare."
     was, now = score.mean
-    means = "" if was is None or now is None else f", mean {was:.2%} to {now:.2%}"
+    means = "" if was is None or now is None else f", mean {was * 100:.2f} % to {now * 100:.2f} %"
     return f"Scores: PSI {score.psi:.2f}{means}."
 
 

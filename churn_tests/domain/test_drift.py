@@ -142,7 +142,7 @@ def test_inputs_count_by_what_they_mean_to_the_model() -> None:
     assert unimportant.severity == "low"
     assert important.share_in_alarm == pytest.approx(0.9)
     assert important.severity == "medium"
-    assert important.sentence.startswith("balance moved: 90% of the model's importance.")
+    assert important.sentence.startswith("balance moved: 90 % of the model's importance.")
 
 
 def test_without_scores_inputs_decide() -> None:
