@@ -53,11 +53,20 @@ def champion_at(lake: Lake, month: Month) -> Decision | None:
 
 def _stands(lake: Lake, decision: Decision) -> bool:
     trained = Month.parse(decision.trained_at)
-    return lake.has(CHALLENGERS, trained) and lake.read(CHALLENGERS, trained)["digest"].item() == decision.digest
+    return (
+        lake.has(CHALLENGERS, trained) and lake.read(CHALLENGERS, trained)["digest"].item() == decision.digest
+    )
 
 
 def record_decision(
-    decision: Decision, *, lake: Lake, registry: ModelRegistry, audit: AuditLog, actor: str, at: datetime, run_id: str
+    decision: Decision,
+    *,
+    lake: Lake,
+    registry: ModelRegistry,
+    audit: AuditLog,
+    actor: str,
+    at: datetime,
+    run_id: str,
 ) -> Written:
     """Write a decision: the audit log first, then the alias, then the lake, so that a kill never hides a change.
 
@@ -75,4 +84,3 @@ def record_decision(
         registry.point(CHAMPION, decision.version)
     row = pl.DataFrame([decision.__dict__]).rename({"month": "decided_month"})
     return lake.write(DECISIONS, Month.parse(decision.month), row, run_id=run_id)
-

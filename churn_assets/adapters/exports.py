@@ -23,5 +23,7 @@ def write_table(frame: pl.DataFrame, out: Path) -> None:
         lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
         frame.with_columns(pl.col(name).list.join("; ") for name in lists).write_csv(content)
     else:
-        raise ValueError(f"'{out}' ends neither in .parquet nor in .csv: name the file by what it should hold")
+        raise ValueError(
+            f"'{out}' ends neither in .parquet nor in .csv: name the file by what it should hold"
+        )
     write_atomically(out, content.getvalue())

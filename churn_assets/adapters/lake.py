@@ -63,7 +63,9 @@ class Lake:
                 time.sleep(0.05 * 2**attempt)
             else:
                 return self._written(table, month, rows)
-        raise LakeError(f"{table} {month} could not be written: other writers won {ATTEMPTS} times. Run it again alone")
+        raise LakeError(
+            f"{table} {month} could not be written: other writers won {ATTEMPTS} times. Run it again alone"
+        )
 
     def _replace(self, table: str, month: Month, frame: pl.DataFrame, run_id: str) -> None:
         properties = CommitProperties(custom_metadata={"month": str(month), "run_id": run_id})

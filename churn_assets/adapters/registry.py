@@ -89,7 +89,9 @@ class ModelRegistry:
     def _fetch(self, digest: str, folder: Path) -> None:
         version = self.find(digest)
         if version is None:
-            raise RegistryError(f"no registered model has the digest {digest[:16]}; `churn run` trains and registers one")
+            raise RegistryError(
+                f"no registered model has the digest {digest[:16]}; `churn run` trains and registers one"
+            )
         incoming = folder.with_name(f".fetched-{os.getpid()}")
         shutil.rmtree(incoming, ignore_errors=True)
         incoming.mkdir(parents=True)
@@ -98,7 +100,13 @@ class ModelRegistry:
         shutil.rmtree(incoming)
 
     def register(
-        self, digest: str, *, month: str, metrics: Mapping[str, float], params: Mapping[str, str], tags: Mapping[str, str]
+        self,
+        digest: str,
+        *,
+        month: str,
+        metrics: Mapping[str, float],
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
     ) -> ModelVersion:
         """Log the files of a digest as a run with its parameters and metrics, and register them as a version.
 
@@ -110,7 +118,9 @@ class ModelRegistry:
         from mlflow.entities import Metric, Param  # noqa: PLC0415
 
         client = self._client
-        run = client.create_run(self._experiment(), run_name=f"challenger {month}", tags={"month": month, **tags})
+        run = client.create_run(
+            self._experiment(), run_name=f"challenger {month}", tags={"month": month, **tags}
+        )
         run_id = run.info.run_id
         client.log_batch(
             run_id,
@@ -138,7 +148,8 @@ class ModelRegistry:
         """Return all registered versions, the oldest first."""
         found = self._client.search_model_versions(f"name = '{REGISTERED_NAME}'")
         listed = [
-            ModelVersion(str(v.version), v.tags.get(DIGEST_TAG, ""), v.tags.get("month", ""), v.run_id or "") for v in found
+            ModelVersion(str(v.version), v.tags.get(DIGEST_TAG, ""), v.tags.get("month", ""), v.run_id or "")
+            for v in found
         ]
         return sorted(listed, key=lambda version: int(version.version))
 
@@ -150,7 +161,9 @@ class ModelRegistry:
             v = self._client.get_model_version_by_alias(REGISTERED_NAME, name)
         except MlflowException:
             return None
-        return ModelVersion(str(v.version), v.tags.get(DIGEST_TAG, ""), v.tags.get("month", ""), v.run_id or "")
+        return ModelVersion(
+            str(v.version), v.tags.get(DIGEST_TAG, ""), v.tags.get("month", ""), v.run_id or ""
+        )
 
     def point(self, alias: str, version: str) -> None:
         """Let an alias point to a version."""

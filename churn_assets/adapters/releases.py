@@ -34,13 +34,21 @@ def release(
     if not by.strip() or not reason.strip():
         raise ValueError("a release needs a name (--by) and a reason (--reason): both are recorded")
     audit.append(
-        actor=by, action=ACTION, subject=f"delivery/{month}", details={"reason": reason, "files": dict(files)}, at=at
+        actor=by,
+        action=ACTION,
+        subject=f"delivery/{month}",
+        details={"reason": reason, "files": dict(files)},
+        at=at,
     )
 
 
 def find_release(audit: AuditLog, month: Month, files: Mapping[str, str]) -> Release | None:
     """Return the newest release of exactly these files, or None."""
     for record in reversed(list(audit.records())):
-        if record.action == ACTION and record.subject == f"delivery/{month}" and record.details["files"] == dict(files):
+        if (
+            record.action == ACTION
+            and record.subject == f"delivery/{month}"
+            and record.details["files"] == dict(files)
+        ):
             return Release(record.actor, str(record.details["reason"]))
     return None

@@ -60,7 +60,7 @@ def test_an_empty_month_makes_a_table_without_rows(lake: Lake) -> None:
 
 
 def test_what_is_missing_is_named_with_its_mend(lake: Lake) -> None:
-    with pytest.raises(LakeError, match="no month 2025-01.*churn run --until 2025-01"):
+    with pytest.raises(LakeError, match=r"no month 2025-01.*churn run --until 2025-01"):
         lake.read("t", JANUARY)
 
 
