@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, WriterProperties
@@ -138,7 +139,7 @@ class Lake:
             return False
         return True
 
-    def _options(self, **write: object) -> dict[str, object]:
+    def _options(self, **write: object) -> dict[str, Any]:
         return {
             "storage_options": self.storage_options,
             "delta_write_options": {"writer_properties": COMPRESSION, **write},

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -43,7 +43,10 @@ class OperatorSettings:
     """Whether schedule and sensors run by themselves as soon as Dagster's daemon does."""
 
     def __post_init__(self) -> None:
-        ZoneInfo(self.timezone)
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"there is no time zone '{self.timezone}'; write one like Europe/Rome") from None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -52,7 +52,7 @@ def run(
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     settings = _settings(home, deliveries)
     if settings.source.kind == "simulator":
-        changed = {"customers": customers, "months": months, "until": until, "world": world, "seed": seed}
+        changed: dict[str, Any] = {"customers": customers, "months": months, "until": until, "world": world, "seed": seed}
         played = dataclasses.replace(
             settings.simulator, **{k: v for k, v in changed.items() if v is not None}
         )

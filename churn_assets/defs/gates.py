@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
@@ -81,7 +81,7 @@ def stored_verdicts(instance: dg.DagsterInstance, month: Month, digest: str) -> 
         evaluation = _evaluation_of(record)
         if evaluation is None or evaluation.metadata["model_digest"].value != digest:
             continue
-        stored = GateVerdict.from_dict(evaluation.metadata["verdict"].value)
+        stored = GateVerdict.from_dict(cast("Mapping[str, Any]", evaluation.metadata["verdict"].value))
         if stored.passed == evaluation.passed:
             verdicts.append(stored)
     return verdicts

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 from dagster import AssetSelection
-from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as Job
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+Job = UnresolvedAssetJobDefinition
 CLOSE = "close_month"
 RETRAIN = "retrain"
 SCORE = "score_month"

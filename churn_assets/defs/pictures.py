@@ -32,8 +32,9 @@ def evaluation(judged: Evaluation, gates: GateSettings) -> dict[str, dg.Markdown
     recall, precision, _ = np.array(judged.precision_recall).T
     edges, stayers, churners = np.array(judged.histogram).T
     points = np.array(judged.reliability.points)
+    false_positive_rate, found = np.array(judged.roc).T
     roc = charts.roc_curve(
-        *np.array(judged.roc).T, auc=judged.auc, point=(judged.false_positive_rate, judged.recall)
+        false_positive_rate, found, auc=judged.auc, point=(judged.false_positive_rate, judged.recall)
     )
     curve = charts.precision_recall_curve(
         recall,

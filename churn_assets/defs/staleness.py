@@ -105,7 +105,7 @@ def delivery_changed(project: Project, table: str, month: Month) -> bool:
     first = project.source.first_month(table)
     needed = first is not None and first <= month
     if not needed or not record["delivered"]:
-        return needed != record["delivered"]
+        return bool(needed != record["delivered"])
     try:
         now = project.source.fingerprint(table, month)
     except DeliveryError:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -218,7 +219,7 @@ def _reference(months: LabelledMonths, model: ChurnModel, features: list[Feature
     return reference_profile(scored, features, [model.contract.calibration_month]).to_json()
 
 
-def _described(training: Training, version: str, digest: str) -> dict[str, object]:
+def _described(training: Training, version: str, digest: str) -> dict[str, Any]:
     candidates = pl.DataFrame(
         [
             {
