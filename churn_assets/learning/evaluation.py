@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 from churn_assets.domain.economics import Economics, account
 from churn_assets.learning.auc import NAN, Comparison, auc_of, compare_auc
@@ -116,7 +117,9 @@ class Evaluation:
             ) from problem
 
 
-def evaluate(churned: Flags, probability: Floats, threshold: float, economics: Economics) -> Evaluation:
+def evaluate(
+    churned: npt.ArrayLike, probability: npt.ArrayLike, threshold: float, economics: Economics
+) -> Evaluation:
     """Judge probabilities on a month.
 
     An empty month, or one without churners or without stayers, yields NaN where nothing can be told.
@@ -133,7 +136,7 @@ def evaluate(churned: Flags, probability: Floats, threshold: float, economics: E
     labels, scores = np.asarray(churned).astype(np.bool_), np.asarray(probability, dtype=np.float64)
     if labels.shape != scores.shape:
         raise ValueError(
-            f"{len(labels)} labels and {len(scores)} probabilities: score exactly the labelled customers"
+            f"{labels.size} labels and {scores.size} probabilities: score exactly the labelled customers"
         )
     known = bool(np.isfinite(scores).all())
     ranking = Ranking.of(labels, scores)
@@ -169,13 +172,13 @@ def evaluate(churned: Flags, probability: Floats, threshold: float, economics: E
         if known
         else NAN,
         realised_profit=account(contacts, found, economics).profit_eur if known else NAN,
-        roc=roc_points(ranking),
-        precision_recall=precision_recall_points(ranking),
+        roc=roc_points(ranking) if known else (),
+        precision_recall=precision_recall_points(ranking) if known else (),
         histogram=score_histogram(labels, scores) if known else (),
     )
 
 
-def compare(churned: Flags, challenger: Floats, champion: Floats) -> Comparison:
+def compare(churned: npt.ArrayLike, challenger: Floats, champion: Floats) -> Comparison:
     """Compare a challenger with a champion on the same customers of one month, in the same order (paired DeLong).
 
     Raises:

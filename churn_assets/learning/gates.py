@@ -167,7 +167,8 @@ def _calibration(evaluation: Evaluation, settings: GateSettings) -> _Judged:
     ece_limit = max(settings.ece_limit, by_chance)
     value = gap / rate if rate else math.nan
     tolerance = limit / rate if rate else math.nan
-    if not all(map(math.isfinite, (value, tolerance, found.ece, ece_limit))) or not evaluation.churners:
+    evidence = (value, tolerance, found.mean_error, found.ece, found.ece_by_chance, found.ece_error)
+    if not all(map(math.isfinite, evidence)) or not evaluation.churners:
         return CALIBRATION, False, math.nan, tolerance, f"calibration cannot be told: {_why_not(evaluation)}"
     sentence = (
         f"mean probability {found.mean_probability:.4f} against a churn rate of {rate:.4f} "

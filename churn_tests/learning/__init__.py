@@ -1,0 +1,1 @@
+"""The learning floor: families, calibration, threshold, judgement, and the one scorer."""
