@@ -92,9 +92,9 @@ def conduct(cast: Cast, seed: int, strength: float, data_factor: float) -> Condu
     usual = np.exp(moves.mood) * np.float32(_VOLUME_SEASON[cast.month.number - 1])
     has_app = uniform_trait(keys, Trait.APPLICATION) < 0.52
     app_habit = np.exp(0.35 * engaged + 0.35 * normal_trait(keys, Trait.APPLICATION_LEVEL) + moves.mood)
-    app_habit *= np.exp(-1.7 * moves.leaving - 0.7 * moves.holiday)
-    use = np.exp(-1.0 * moves.leaving - 1.1 * moves.not_paying - 0.6 * moves.holiday)
-    leaving, trouble = moves.leaving, moves.complaining + 0.3 * moves.not_paying
+    app_habit *= np.exp(-2.2 * moves.leaving - 0.7 * moves.holiday)
+    use = np.exp(-1.25 * moves.leaving - 1.4 * moves.not_paying - 0.6 * moves.holiday)
+    leaving, trouble = moves.leaving, moves.complaining + 0.4 * moves.not_paying
     calling = np.exp(0.12 * engaged + 0.42 * normal_trait(keys, Trait.CALLING))
     return Conduct(
         first_second=first,
@@ -102,22 +102,22 @@ def conduct(cast: Cast, seed: int, strength: float, data_factor: float) -> Condu
         calls=18.2 * calling * use * usual,
         session_mb=650
         * np.float32(data_factor)
-        * np.exp(0.85 * engaged - 1.5 * leaving - 1.5 * moves.not_paying),
-        call_seconds=150 * np.exp(0.2 * engaged + 0.2 * normal_trait(keys, Trait.LENGTH) - 0.8 * leaving),
-        short_share=_share(-2.75 - 0.35 * normal_trait(keys, Trait.NETWORK) + 2.3 * leaving),
-        peak_share=_share(0.45 + 0.35 * normal_trait(keys, Trait.PEAK) - 1.4 * leaving),
+        * np.exp(0.85 * engaged - 1.9 * leaving - 1.9 * moves.not_paying),
+        call_seconds=150 * np.exp(0.2 * engaged + 0.2 * normal_trait(keys, Trait.LENGTH) - 1.0 * leaving),
+        short_share=_share(-2.75 - 0.35 * normal_trait(keys, Trait.NETWORK) + 2.9 * leaving),
+        peak_share=_share(0.45 + 0.35 * normal_trait(keys, Trait.PEAK) - 1.8 * leaving),
         abroad_share=_share(-3.3 + 0.9 * normal_trait(keys, Trait.ABROAD)),
-        contacts=np.maximum(11 * np.exp(0.4 * normal_trait(keys, Trait.CONTACTS) - 1.2 * leaving), 1),
-        tickets=0.11 * np.exp(-0.25 * cast.people.satisfaction) + 1.7 * leaving + trouble,
-        complaint_share=_share(-1.2 + 2.5 * leaving + 1.6 * moves.complaining),
-        resolution=np.exp(1.2 * leaving),
-        escalated_share=_share(-2.4 + 1.8 * leaving + 0.7 * moves.complaining),
-        top_ups=np.exp(-1.9 * leaving + 0.1 * engaged),
-        late_share=_share(-3.2 - 0.3 * cast.people.satisfaction + 2.0 * leaving + 2.5 * moves.oversight),
-        failed_attempts=0.03 + 0.25 * leaving + 2.8 * moves.not_paying + 0.8 * moves.oversight,
-        unpaid=moves.not_paying > 0.3,
+        contacts=np.maximum(11 * np.exp(0.4 * normal_trait(keys, Trait.CONTACTS) - 1.5 * leaving), 1),
+        tickets=0.11 * np.exp(-0.25 * cast.people.satisfaction) + 2.1 * leaving + trouble,
+        complaint_share=_share(-1.2 + 3.2 * leaving + 1.6 * moves.complaining),
+        resolution=np.exp(1.5 * leaving),
+        escalated_share=_share(-2.4 + 2.3 * leaving + 0.7 * moves.complaining),
+        top_ups=np.exp(-2.4 * leaving + 0.1 * engaged),
+        late_share=_share(-3.2 - 0.3 * cast.people.satisfaction + 2.6 * leaving + 2.5 * moves.oversight),
+        failed_attempts=0.03 + 0.3 * leaving + 3.6 * moves.not_paying + 0.8 * moves.oversight,
+        unpaid=moves.not_paying > 0.25,
         app_days=np.where(has_app, np.minimum(0.26 * app_habit, 0.95), 0),
-        app_sessions=2.6 * np.exp(0.25 * engaged - 0.4 * leaving),
+        app_sessions=2.6 * np.exp(0.25 * engaged - 0.5 * leaving),
     )
 
 
@@ -138,7 +138,7 @@ def _moves(cast: Cast, seed: int, strength: float) -> _Moves:
     on_holiday = others & (chance[1] < holiday_share)
     leaving = np.where(state == LEAVING, clarity, 0) + np.where(wavering, _WAVERING_STRENGTH * clarity, 0)
     not_paying = np.where(state == NOT_PAYING, clarity, 0)
-    quiet = 12 * (leaving + not_paying) + np.where(on_holiday, 5, 0)
+    quiet = 15 * (leaving + not_paying) + np.where(on_holiday, 5, 0)
     return _Moves(
         leaving=leaving,
         not_paying=not_paying,

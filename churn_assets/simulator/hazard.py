@@ -6,6 +6,7 @@ quantiles onto Normal(logit of the base hazard, base spread), month by month.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -170,7 +171,14 @@ def sigmoid(logits: Array) -> Floats:
 
 def mean_probability(median: float, spread: float, shift: float = 0.0) -> float:
     """Return the mean of a probability whose logit is normal (Gauss and Hermite)."""
-    points, weights = np.polynomial.hermite_e.hermegauss(64)
+    points, weights = _quadrature()
     return float(
         np.sum(weights / (1 + np.exp(-(logit(median) + shift + spread * points)))) / math.sqrt(2 * math.pi)
     )
+
+
+@functools.cache
+def _quadrature() -> tuple[Array, Array]:
+    """Return the points and weights of Gauss and Hermite, which cost more than all that is done with them."""
+    points, weights = np.polynomial.hermite_e.hermegauss(64)
+    return points, weights

@@ -107,7 +107,8 @@ class Population:
         self._scores = np.empty(customers, dtype=np.float32)
         self._probability = np.empty(customers, dtype=np.float32)
         self._leaves = np.zeros(customers, dtype=np.bool_)
-        self._left: list[tuple[Customers, NDArray[np.int8], NDArray[np.int64]]] = []
+        nobody, none = self._people.part(slice(0)), np.zeros(0, dtype=np.int64)
+        self._left = [(nobody, none.astype(np.int8), none) for _ in self.chunks]
         self._over_chunks(self._settle)
         self._judge()
 
@@ -128,8 +129,8 @@ class Population:
             active=piece.stop - piece.start,
             left_on=left_on,
             left_slot=left_slot,
-            probability=self._probability[piece],
-            leaves=self._leaves[piece],
+            probability=self._probability[piece].copy(),
+            leaves=self._leaves[piece].copy(),
         )
 
     def _over_chunks(self, work: Callable[[int], None]) -> None:

@@ -37,7 +37,7 @@ class World:
     leaving_spread: float
     base_hazard: float
     base_spread: float
-    signal_strength: float = 1.1
+    signal_strength: float = 1.0
     sensitive_weight: float = 1.0
 
 
