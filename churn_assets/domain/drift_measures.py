@@ -90,6 +90,11 @@ def wasserstein_beyond_chance(reference: Floats, current: Floats, n: int, m: int
     return math.sqrt(found**2 - mean**2)
 
 
+def mean_change_beyond_chance(change: float, deviation: float, n: int, m: int) -> float:
+    """Return the change of a mean, or 0 where chance alone explains it: its error is deviation sqrt(1/n + 1/m)."""
+    return change if abs(change) > _BEYOND_CHANCE * deviation * math.sqrt(1 / n + 1 / m) else 0.0
+
+
 def share_change_beyond_chance(reference: int, n: int, current: int, m: int) -> float:
     """Return the change of a share (current less reference), or 0 where chance alone explains it."""
     if n == 0 or m == 0:

@@ -13,6 +13,7 @@ import polars as pl
 from churn_assets.domain.drift_measures import (
     Counts,
     Floats,
+    mean_change_beyond_chance,
     share_change_beyond_chance,
     sketch,
     stability_beyond_chance,
@@ -41,6 +42,7 @@ class Movement:
         null_change: change of the share of missing values.
         null_share: share of missing values in the reference and in the month.
         mean: mean in the reference and in the month; None for a category and where there is no value.
+        mean_change: change of the mean; None where there are not both.
         bins: what each bin holds, in words.
         reference_shares: share of the reference's rows in each bin.
         current_shares: share of the month's rows in each bin.
@@ -51,6 +53,7 @@ class Movement:
     null_change: float
     null_share: tuple[float, float]
     mean: tuple[float | None, float | None]
+    mean_change: float | None
     bins: tuple[str, ...]
     reference_shares: tuple[float, ...]
     current_shares: tuple[float, ...]
@@ -61,10 +64,7 @@ def number_movement(profile: NumberProfile, column: pl.Series) -> Movement:
     values = sorted_values(column)
     reference = np.asarray(profile.counts, dtype=np.int64)
     current = counts_in_bins(values, profile.edges, column.len() - values.size)
-    mean = float(values.mean()) if values.size else None
-    return _movement(
-        reference, current, _ranges(profile.edges), _distance(profile, values), (profile.mean, mean)
-    )
+    return _movement(reference, current, _ranges(profile.edges), _location(profile, values))
 
 
 def category_movement(profile: CategoryProfile, column: pl.Series) -> Movement:
@@ -73,36 +73,49 @@ def category_movement(profile: CategoryProfile, column: pl.Series) -> Movement:
     names = sorted(profile.counts.keys() | found.keys())
     reference = np.array([*(profile.counts.get(name, 0) for name in names), profile.missing])
     current = np.array([*(found.get(name, 0) for name in names), column.null_count()])
-    return _movement(reference, current, tuple(names), None, (None, None))
+    return _movement(reference, current, tuple(names), _Location(None, (None, None), None))
 
 
 def _movement(
     reference: Counts,
     current: Counts,
     bins: tuple[str, ...],
-    w1: float | None,
-    mean: tuple[float | None, float | None],
+    location: _Location,
 ) -> Movement:
     n, m = int(reference.sum()), int(current.sum())
     missing = int(reference[-1]), int(current[-1])
     return Movement(
         psi=stability_beyond_chance(reference, current),
-        w1=w1,
+        w1=location.w1,
         null_change=share_change_beyond_chance(missing[0], n, missing[1], m),
         null_share=(missing[0] / n, missing[1] / m),
-        mean=mean,
+        mean=location.mean,
+        mean_change=location.mean_change,
         bins=(*bins, MISSING),
         reference_shares=tuple((reference / n).tolist()),
         current_shares=tuple((current / m).tolist()),
     )
 
 
-def _distance(profile: NumberProfile, values: Floats) -> float | None:
-    if not profile.deviation or values.size == 0:
-        return None
-    found = sum(profile.counts[:-1])
-    distance = wasserstein_beyond_chance(np.asarray(profile.sketch), sketch(values), found, values.size)
-    return distance / profile.deviation
+@dataclass(frozen=True)
+class _Location:
+    """Where the values lie, as `Movement` has it."""
+
+    w1: float | None
+    mean: tuple[float | None, float | None]
+    mean_change: float | None
+
+
+def _location(profile: NumberProfile, values: Floats) -> _Location:
+    mean = float(values.mean()) if values.size else None
+    if mean is None or profile.mean is None or profile.deviation is None:
+        return _Location(None, (profile.mean, mean), None)
+    n, m = sum(profile.counts[:-1]), values.size
+    change = mean_change_beyond_chance(mean - profile.mean, profile.deviation, n, m)
+    if profile.deviation == 0:
+        return _Location(None, (profile.mean, mean), change)
+    distance = wasserstein_beyond_chance(np.asarray(profile.sketch), sketch(values), n, m)
+    return _Location(distance / profile.deviation, (profile.mean, mean), change)
 
 
 def _ranges(edges: Sequence[float]) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class DriftSettings:
         score_psi_warn: population stability index of the scores that warns.
         score_psi_alarm: that alarms. Scores have the usual, wider limits: most of them lie close together, so
             that a harmless change of a thousandth moves whole deciles.
+        score_mean_warn: relative change of the mean score, so of the churners to expect, that warns.
+        score_mean_alarm: that alarms.
         share_warn: share of the model's importance in alarm that is of medium severity.
         share_alarm: that is, with a movement of the scores, drift.
         least_rows: with fewer rows on either side nothing is judged: one customer more or less is then a
@@ -36,6 +38,8 @@ class DriftSettings:
     null_alarm: float = 0.2
     score_psi_warn: float = 0.1
     score_psi_alarm: float = 0.25
+    score_mean_warn: float = 0.2
+    score_mean_alarm: float = 0.4
     share_warn: float = 0.1
     share_alarm: float = 0.3
     least_rows: int = 100
@@ -46,7 +50,7 @@ class DriftSettings:
                 raise ValueError(
                     f"{field.name} is {getattr(self, field.name)}: a limit of drift must be above 0"
                 )
-        for name in ("psi", "w1", "null", "score_psi", "share"):
+        for name in ("psi", "w1", "null", "score_psi", "score_mean", "share"):
             warn, alarm = getattr(self, f"{name}_warn"), getattr(self, f"{name}_alarm")
             if warn > alarm:
                 raise ValueError(

@@ -25,6 +25,7 @@ def score_status(movement: Movement, settings: DriftSettings) -> Status:
     """Return whether the scores' movement warns or alarms."""
     return _status(
         (movement.psi, settings.score_psi_warn, settings.score_psi_alarm),
+        (_relative(movement), settings.score_mean_warn, settings.score_mean_alarm),
         (movement.w1 or 0.0, settings.w1_warn, settings.w1_alarm),
     )
 
@@ -87,6 +88,13 @@ def _scores(score: Movement | None) -> str:
     was, now = score.mean
     means = "" if was is None or now is None else f", mean {was * 100:.2f} % to {now * 100:.2f} %"
     return f"Scores: PSI {score.psi:.2f}{means}."
+
+
+def _relative(movement: Movement) -> float:
+    """Return the size of the mean's change as a share of the reference's mean."""
+    if not movement.mean_change or not movement.mean[0]:
+        return 0.0
+    return abs(movement.mean_change / movement.mean[0])
 
 
 def _listed(names: Sequence[str]) -> str:

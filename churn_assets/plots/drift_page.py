@@ -122,9 +122,9 @@ def _row(drift: FeatureDrift) -> str:
 
 
 def _means(moved: Movement) -> str:
-    """Write both means, or the month's alone where the values did not move beyond chance."""
+    """Write both means, or the month's alone where that is chance."""
     was, now = (None if mean is None else f"{mean:.3g}" for mean in moved.mean)
-    return _change(now, now) if moved.w1 == 0 else _change(was, now)
+    return _change(was, now) if moved.mean_change else _change(now, now)
 
 
 def _change(was: str | None, now: str | None) -> str:

@@ -132,6 +132,19 @@ def test_scores_that_move_are_drift_whatever_the_inputs_say() -> None:
     assert "Retraining is due" in report.sentence
 
 
+def test_half_as_many_churners_again_to_expect_are_drift_though_few_customers_moved() -> None:
+    place = pl.int_range(pl.len())
+    churners = REFERENCE.with_columns(pl.when(place % 100 == 0).then(0.7).otherwise(0.006).alias(SCORE))
+    current = REFERENCE.with_columns(pl.when(place % 50 == 0).then(0.7).otherwise(0.006).alias(SCORE))
+    profile = reference_profile(churners, FEATURES, ["2025-01"])
+
+    report = drift_report(profile, current, FEATURES, None, SETTINGS, "2025-03")
+
+    assert report.score is not None
+    assert report.score.movement.mean_change == pytest.approx(0.694 * 0.01)
+    assert report.drifted
+
+
 def test_inputs_count_by_what_they_mean_to_the_model() -> None:
     current = customers(5_000, seed=5, shift=1.0)
 
