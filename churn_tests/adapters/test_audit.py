@@ -87,9 +87,10 @@ def test_a_trail_that_does_not_exist_yet_is_empty_and_whole(log: AuditLog) -> No
 def test_two_processes_never_fork_the_chain(log: AuditLog) -> None:
     writers = [writer(log.path, name, 60) for name in ("left", "right")]
 
-    codes = [process.wait(timeout=60) for process in writers]
+    for process in writers:
+        process.communicate(timeout=60)
 
-    assert codes == [0, 0]
+    assert [process.returncode for process in writers] == [0, 0]
     assert log.verify().ok
     for name in ("left", "right"):
         own = [record.details["number"] for record in log.records() if record.actor == name]
@@ -101,6 +102,7 @@ def test_a_reader_beside_a_writer_sees_a_whole_trail(log: AuditLog) -> None:
 
     while process.poll() is None:
         assert log.verify().ok
+    process.communicate()
 
     assert len(log.records()) == 100
 
@@ -114,7 +116,7 @@ def test_after_a_kill_the_trail_is_whole_and_goes_on(log: AuditLog, attempt: int
         assert process.poll() is None
 
     process.send_signal(signal.SIGKILL)
-    process.wait(timeout=30)
+    process.communicate(timeout=30)
 
     log.repair("operator", NOON)
     log.append("operator", "go on", "audit", {}, NOON)
