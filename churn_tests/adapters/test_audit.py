@@ -123,6 +123,19 @@ def test_after_a_kill_the_trail_is_whole_and_goes_on(log: AuditLog, attempt: int
     assert log.verify().ok
 
 
+def test_where_the_disk_is_full_nothing_of_the_record_stays(log: AuditLog) -> None:
+    filled(log, 2)
+    before = log.path.read_bytes()
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) + 50}, -1))\n"
+
+    command = [sys.executable, "-c", full + WRITER, str(log.path), "writer", "1"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "OSError" in process.stderr
+    assert log.path.read_bytes() == before
+    assert log.verify().ok
+
+
 def test_a_torn_last_line_is_reported_stops_the_next_record_and_is_mended_in_the_open(log: AuditLog) -> None:
     filled(log, 3)
     with log.path.open("ab") as file:
