@@ -33,5 +33,6 @@ def ui(
     say(f"Dagster: http://{host}:{port} (state in {home.root})")
     dagster = Path(sys.executable).with_name("dagster")
     command = [str(dagster), "dev", "-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", host, "-p", str(port)]
-    ended = subprocess.run(command, env=environment, cwd=PROJECT_ROOT, check=False)  # noqa: S603  our own program
+    # Not from the project's folder: its dagster.yaml is the template of the home's, and Dagster warns of two.
+    ended = subprocess.run(command, env=environment, cwd=home.dagster, check=False)  # noqa: S603  our own program
     raise typer.Exit(ended.returncode)

@@ -47,22 +47,23 @@ def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
         first = source.first_month(table.name)
         delivered = None if first is None or month < first else _read(source, table, month)
         rows = delivered.rows if delivered else pl.DataFrame(schema=table.schema)
+        # The record first: after a kill in between it names another file than the materialisation does, which is seen.
+        lake.write(files_name(table.name), month, _file_record(table, delivered), run_id=context.run_id)
         result = lake.write(raw_name(table.name), month, rows, run_id=context.run_id)
-        lake.write(
-            files_name(table.name),
-            month,
-            _file_record(table, delivered),
-            run_id=context.run_id,
-        )
         return dg.MaterializeResult(
             metadata={
                 **evidence.written(result),
                 "file": delivered.source if delivered else "not delivered yet",
             },
-            data_version=dg.DataVersion(delivered.sha256 if delivered else "none"),
+            data_version=dg.DataVersion(data_version_of(delivered.sha256 if delivered else None)),
         )
 
     return raw
+
+
+def data_version_of(sha256: str | None) -> str:
+    """Return the data version of a raw month: its file's digest, or that there was none."""
+    return sha256 or "none"
 
 
 def _read(source: Source, table: Table, month: Month) -> Delivered:
@@ -108,7 +109,8 @@ def _register(project: Project) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]
     ) -> dg.MaterializeResult[None]:
         month = evidence.month_of(context)
-        named = lake.read(raw_name(CUSTOMERS.name), month).select("customer_id").drop_nulls().unique()
+        rows = lake.scan(raw_name(CUSTOMERS.name), [month])  # which may be none: judging the month says so
+        named = rows.select("customer_id").drop_nulls().unique().collect()
         named = named.with_columns(pl.lit(str(month)).alias("first_month"))
         if month > project.first_month:
             former = require_before(lake, REGISTER, month)

@@ -5,7 +5,7 @@ The rule is make's: newer inputs, stale output. It needs no bookkeeping beside D
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -14,10 +14,11 @@ from dagster import AssetKey, DagsterEventType
 from churn_assets.adapters.deliveries import DeliveryError, Stamp
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.project import Project
-from churn_assets.defs.raw import files_name, raw_name
+from churn_assets.defs.raw import data_version_of, files_name, raw_name
 from churn_assets.domain.months import Month
 
 CODE_VERSION_TAG = "dagster/code_version"
+DATA_VERSION_TAG = "dagster/data_version"
 
 
 @dataclass
@@ -52,14 +53,13 @@ class Staleness:
         made = self.newest_id(key, month)
         if made is None or self._other_code(key, month) or self._other_file(key, month):
             return True
-        if any(parent in stale for parent in self._parents(key)):
+        read = list(self._read_by(key))
+        if any(parent in stale for parent, offset in read if offset == 0):
             return True
-        return any((newest or 0) > made for newest in self._read_ids(key, month))
+        return any((self.newest_id(parent, month.plus(offset)) or 0) > made for parent, offset in read)
 
-    def _parents(self, key: AssetKey) -> set[AssetKey]:
-        return set(self.definitions.resolve_asset_graph().get(key).parent_keys) - {key}
-
-    def _read_ids(self, key: AssetKey, month: Month) -> Iterator[int | None]:
+    def _read_by(self, key: AssetKey) -> Iterator[tuple[AssetKey, int]]:
+        """Yield what an asset reads for a month: other assets, and how many months from it."""
         graph = self.definitions.resolve_asset_graph()
         for parent in graph.get(key).parent_keys:
             mapping = graph.get_partition_mapping(key, parent)
@@ -67,21 +67,28 @@ class Staleness:
             if isinstance(mapping, dg.TimeWindowPartitionMapping):
                 first, last = mapping.start_offset, mapping.end_offset
             for offset in range(first, last + 1):
-                if (parent, offset) != (key, 0):
-                    yield self.newest_id(parent, month.plus(offset))
+                yield parent, offset
 
     def _other_code(self, key: AssetKey, month: Month) -> bool:
-        records = self.instance.fetch_materializations(
-            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[str(month)]), limit=1
-        ).records
-        made_by = (records[0].asset_materialization.tags or {}).get(CODE_VERSION_TAG) if records else None  # type: ignore[union-attr]
+        made_by = self._tags(key, month).get(CODE_VERSION_TAG)
         return made_by != self.definitions.resolve_asset_graph().get(key).code_version
 
     def _other_file(self, key: AssetKey, month: Month) -> bool:
         for table in self.project.tables:
             if key == AssetKey(raw_name(table.name)):
-                return delivery_changed(self.project, table.name, month)
+                made_from = self._tags(key, month).get(DATA_VERSION_TAG)
+                return made_from != recorded_version(self.project, table.name, month) or delivery_changed(
+                    self.project, table.name, month
+                )
         return False
+
+    def _tags(self, key: AssetKey, month: Month) -> Mapping[str, str]:
+        """Return the tags of an asset's newest materialisation for a month."""
+        records = self.instance.fetch_materializations(
+            dg.AssetRecordsFilter(asset_key=key, asset_partitions=[str(month)]), limit=1
+        ).records
+        materialisation = records[0].asset_materialization if records else None
+        return (materialisation.tags if materialisation else None) or {}
 
 
 def newest_ids(instance: dg.DagsterInstance, asset: AssetKey) -> dict[str, int]:
@@ -93,6 +100,15 @@ def newest_ids(instance: dg.DagsterInstance, asset: AssetKey) -> dict[str, int]:
 def newest_id(instance: dg.DagsterInstance, asset: str, month: Month) -> int | None:
     """Return the number of an asset's newest materialisation for a month, or None."""
     return newest_ids(instance, AssetKey(asset)).get(str(month))
+
+
+def recorded_version(project: Project, table: str, month: Month) -> str:
+    """Return the version of the data that the lake's raw month was last being made from.
+
+    It is another one than the newest materialisation's where a kill came between writing and saying so.
+    """
+    lake = Lake(str(project.home.lake))
+    return data_version_of(lake.read(files_name(table), month)["sha256"].item())
 
 
 def delivery_changed(project: Project, table: str, month: Month) -> bool:

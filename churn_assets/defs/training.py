@@ -289,9 +289,9 @@ def _evaluation(project: Project) -> dg.AssetsDefinition:
         result = lake.write(EVALUATION, month, pl.DataFrame([row]), run_id=context.run_id)
         return dg.MaterializeResult(
             metadata={
-                **evidence.written(result),
-                **metrics,
                 **pictures.evaluation(evaluation, settings.gates),
+                **metrics,
+                **evidence.written(result),
             }
         )
 
