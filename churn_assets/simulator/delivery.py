@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn_assets.domain.months import Month
-from churn_assets.domain.tables import BY_NAME, STATUSES, Table
+from churn_assets.domain.tables import STATUSES, Table
 from churn_assets.simulator.draws import Array
 
 _ARROW = {
@@ -122,8 +122,3 @@ def write_atomically(path: Path, content: bytes) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     beside.write_bytes(content)
     beside.replace(path)
-
-
-def delivered_tables() -> tuple[str, ...]:
-    """Return the names of the tables that the operator delivers."""
-    return tuple(BY_NAME)

@@ -33,7 +33,7 @@ from churn_assets.simulator.dirt import CORRECTED, deliver_dirty, dirty_tables
 from churn_assets.simulator.draws import Array, customer_ids
 from churn_assets.simulator.drift import Conditions, conditions
 from churn_assets.simulator.incidents import INCIDENTS, Incident
-from churn_assets.simulator.population import Cast, Population, checked_first_month, run_up
+from churn_assets.simulator.population import Cast, Population, check_first_month, run_up
 from churn_assets.simulator.support import Tickets, opened_tickets, still_open, support_tickets
 from churn_assets.simulator.worlds import World, world_named
 
@@ -88,7 +88,7 @@ def simulate(  # noqa: PLR0913  each is an option of the command
     started = time.perf_counter()
     preset, first = world_named(world), until.plus(1 - months)
     _check(customers, months, seed)
-    checked_first_month(first)
+    check_first_month(first)
     text = truth.world_text(preset, seed, customers, incidents)
     truth.check_same_operator(out, text)
     truth.write_world(out, text)

@@ -6,7 +6,7 @@ month. The months are lived from a fixed epoch on, so that the customers are the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -241,7 +241,7 @@ def run_up(population: Population, until: Month) -> None:
         population.advance()
 
 
-def checked_first_month(first: Month) -> None:
+def check_first_month(first: Month) -> None:
     """Refuse months before the operator's life.
 
     Raises:
@@ -251,6 +251,3 @@ def checked_first_month(first: Month) -> None:
         raise ValueError(
             f"the simulated operator delivers from {EPOCH.next()} on, not from {first}: end later or ask for fewer months"
         )
-
-
-__all__: Sequence[str] = ("CHUNK", "EPOCH", "Cast", "Population", "checked_first_month", "run_up")
