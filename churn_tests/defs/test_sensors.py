@@ -46,7 +46,7 @@ def tick(
 ) -> dg.SensorResult:
     sensor = definitions.get_repository_def().get_sensor_def("retrain_on_drift")
     context = dg.build_sensor_context(
-        instance=instance, cursor=cursor, resources={"lake": definitions.resources["lake"]}
+        instance=instance, cursor=cursor, resources={"lake": (definitions.resources or {})["lake"]}
     )
     result = sensor(context)
     assert isinstance(result, dg.SensorResult)
@@ -116,7 +116,7 @@ def after_close(definitions: dg.Definitions, month: Month) -> object:
         context = dg.build_run_status_sensor_context(
             sensor_name=sensor.name, dagster_event=event, dagster_instance=instance, dagster_run=run
         )
-        return sensor(context, lake=definitions.resources["lake"])  # type: ignore[operator]
+        return sensor(context, lake=(definitions.resources or {})["lake"])
 
 
 def test_a_closed_month_with_enough_labels_is_retrained_on(definitions: dg.Definitions, home: Home) -> None:
