@@ -40,7 +40,7 @@ def _partial(project: Project) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         month = evidence.month_of(context)
         rows = lake.scan(cleaned_name(TRANSACTIONS.name), [month])
-        result = lake.write(PARTIAL, month, lifetime_partial(rows, month), run_id=context.run_id)
+        result = lake.write(PARTIAL, month, lifetime_partial(rows, month), run_id=context.run.run_id)
         return dg.MaterializeResult(metadata=evidence.written(result))
 
     return lifetime_partial_
@@ -62,7 +62,7 @@ def _state(project: Project) -> dg.AssetsDefinition:
             state = refold([partial])
         else:
             state = fold(_state_before(lake, project.first_month, month), partial)
-        result = lake.write(STATE, month, state, run_id=context.run_id)
+        result = lake.write(STATE, month, state, run_id=context.run.run_id)
         return dg.MaterializeResult(metadata=evidence.written(result))
 
     return lifetime_state
@@ -101,7 +101,7 @@ def _matrix(project: Project) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         month = evidence.month_of(context)
         matrix = feature_matrix(window_of(project, lake, month), month)
-        result = lake.write(MATRIX, month, matrix.drop("month"), run_id=context.run_id)
+        result = lake.write(MATRIX, month, matrix.drop("month"), run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 **evidence.written(result),
@@ -185,11 +185,11 @@ def _labels(project: Project) -> dg.AssetsDefinition:
         month = evidence.month_of(context)
         empty = pl.DataFrame(schema={"customer_id": pl.Int64, "churned": pl.Int8})
         if month == project.first_month:
-            result = lake.write(LABELS, month, empty, run_id=context.run_id)
+            result = lake.write(LABELS, month, empty, run_id=context.run.run_id)
             return dg.MaterializeResult(metadata=evidence.written(result))
         active = label_rules.active_at_snapshot(lake.read(cleaned_name(CUSTOMERS.name), month.previous()))
         known = label_rules.labels(active, lake.read(cleaned_name(CUSTOMERS.name), month))
-        result = lake.write(LABELS, month, known.labels, run_id=context.run_id)
+        result = lake.write(LABELS, month, known.labels, run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 **evidence.written(result),

@@ -52,7 +52,7 @@ def _drift(project: Project) -> dg.AssetsDefinition:
             "share_in_alarm": report.share_in_alarm,
             "report": text,
         }
-        result = lake.write(DRIFT, month, pl.DataFrame([row]), run_id=context.run_id)
+        result = lake.write(DRIFT, month, pl.DataFrame([row]), run_id=context.run.run_id)
         moved = report.to_frame().sort("psi", descending=True, nulls_last=True)
         return dg.MaterializeResult(
             metadata={

@@ -6,8 +6,10 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
@@ -65,9 +67,14 @@ class Project:
 
     @cached_property
     def months(self) -> dg.MonthlyPartitionsDefinition:
-        """One partition a month, `YYYY-MM`; a month exists once it has closed in the operator's time zone."""
+        """One partition a month, `YYYY-MM`; it exists once the month closed in the operator's time zone, or was delivered."""
+        running = Month.of(datetime.now(ZoneInfo(self.settings.operator.timezone)))
+        delivered = self.source.months()
         return dg.MonthlyPartitionsDefinition(
-            start_date=str(self.first_month), fmt="%Y-%m", timezone=self.settings.operator.timezone
+            start_date=str(self.first_month),
+            fmt="%Y-%m",
+            timezone=self.settings.operator.timezone,
+            end_offset=max(delivered[-1].since(running) + 1, 0) if delivered else 0,
         )
 
     @cached_property

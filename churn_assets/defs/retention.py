@@ -61,9 +61,9 @@ def _campaign(project: Project) -> dg.AssetsDefinition:
             raise dg.Failure(
                 f"the list of {month} is not published: {checked.description}", allow_retries=False
             )
-        result = lake.write(CAMPAIGN, month, chosen.drop("month"), run_id=context.run_id)
+        result = lake.write(CAMPAIGN, month, chosen.drop("month"), run_id=context.run.run_id)
         summary = _row(campaign_summary(chosen, scores, settings.economics), version)
-        lake.write(SUMMARY, month, pl.DataFrame([summary]), run_id=context.run_id)
+        lake.write(SUMMARY, month, pl.DataFrame([summary]), run_id=context.run.run_id)
         yield dg.MaterializeResult(
             metadata={
                 **evidence.written(result),
@@ -123,11 +123,11 @@ def _outcome(project: Project) -> dg.AssetsDefinition:
         before = month.previous()
         if not lake.has(SUMMARY, before):
             result = lake.write(
-                OUTCOME, month, pl.DataFrame(schema={"campaign_month": pl.String}), run_id=context.run_id
+                OUTCOME, month, pl.DataFrame(schema={"campaign_month": pl.String}), run_id=context.run.run_id
             )
             return dg.MaterializeResult(metadata=evidence.written(result))
         row = _outcome_row(project, lake, before)
-        result = lake.write(OUTCOME, month, pl.DataFrame([row]), run_id=context.run_id)
+        result = lake.write(OUTCOME, month, pl.DataFrame([row]), run_id=context.run.run_id)
         plain = {name: value for name, value in row.items() if isinstance(value, int | float)}
         return dg.MaterializeResult(metadata={**evidence.written(result), **evidence.numbers(plain)})
 

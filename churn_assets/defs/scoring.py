@@ -62,7 +62,7 @@ def _scores(project: Project) -> dg.AssetsDefinition:
             raise dg.Failure(
                 f"the scores of {month} are not whole: {checked.description}", allow_retries=False
             )
-        result = lake.write(SCORES, month, scores, run_id=context.run_id)
+        result = lake.write(SCORES, month, scores, run_id=context.run.run_id)
         predicted = scores["churn_prediction"]
         yield dg.MaterializeResult(
             metadata={

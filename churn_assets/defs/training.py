@@ -18,9 +18,11 @@ from churn_assets.defs.features import LABELS, MATRIX, features_in, labelled_mon
 from churn_assets.defs.gates import EVALUATION, stored_verdicts
 from churn_assets.defs.project import BEFORE, Project, reaching_back
 from churn_assets.defs.raw import files_name
+from churn_assets.domain.declared_columns import CATEGORY
 from churn_assets.domain.drift import reference_profile
-from churn_assets.domain.features.catalogue import Feature
+from churn_assets.domain.features.catalogue import FEATURES, Feature
 from churn_assets.domain.months import Month
+from churn_assets.domain.tables import CUSTOMERS
 from churn_assets.learning.auc import Comparison
 from churn_assets.learning.evaluation import compare, evaluate
 from churn_assets.learning.gates import CHAMPION, GATE_NAMES, judge_gates, may_promote
@@ -79,7 +81,7 @@ def _training_set(project: Project) -> dg.AssetsDefinition:
         }
         rows = pl.DataFrame([_month_row(lake, Month.parse(key), role) for key, role in roles.items()])
         rows = rows.with_columns(pl.lit(lake.version(MATRIX)).alias("feature_matrix_version"))
-        result = lake.write(TRAINING_SET, month, rows, run_id=context.run_id)
+        result = lake.write(TRAINING_SET, month, rows, run_id=context.run.run_id)
         return dg.MaterializeResult(metadata={**evidence.written(result), "months": evidence.table(rows)})
 
     return training_set
@@ -118,9 +120,30 @@ def learnable(project: Project, lake: Lake, split: TemporalSplit) -> list[Featur
     months = [Month.parse(key) for key in (*split.learning_months, split.hold_out)]
     present = set.intersection(*(set(features_in(project, lake, month)) for month in months))
     excluded = project.settings.learning.excluded_features
-    return [
-        feature for feature in project.features if feature.name in present and feature.name not in excluded
-    ]
+    known = [*project.features, *_declared(project, lake, split)]
+    return [feature for feature in known if feature.name in present and feature.name not in excluded]
+
+
+def _declared(project: Project, lake: Lake, split: TemporalSplit) -> Iterator[Feature]:
+    """Yield the attributes that the settings declare as features, with the categories seen while learning."""
+    matrix = lake.scan(MATRIX, [Month.parse(key) for key in split.learning_months])
+    declared = project.settings.source.extra_customer_columns
+    for number, (name, kind) in enumerate(declared.items(), len(FEATURES) + 1):
+        seen: tuple[str, ...] = ()
+        if kind == CATEGORY:
+            seen = tuple(matrix.select(pl.col(name).drop_nulls().unique().sort()).collect().to_series())
+            if not seen:
+                continue  # without a single value there is nothing to learn from
+        yield Feature(
+            number=number,
+            name=name,
+            table=CUSTOMERS.name,
+            dtype=pl.String() if kind == CATEGORY else pl.Float64(),
+            unit="",
+            description="declared in the settings",
+            cause=name.replace("_", " "),
+            categories=seen,
+        )
 
 
 def _challenger(project: Project) -> dg.AssetsDefinition:
@@ -165,7 +188,7 @@ def _challenger(project: Project) -> dg.AssetsDefinition:
             month=str(month),
             metrics=evidence.numbers(training.chosen.calibration.metrics()),
             params=_params(training),
-            tags={"dagster_run_id": context.run_id},
+            tags={"dagster_run_id": context.run.run_id},
         )
         registry.point(CHALLENGER, version.version)
         row = {
@@ -175,7 +198,7 @@ def _challenger(project: Project) -> dg.AssetsDefinition:
             "mlflow_run": version.run_id,
             "reference": _reference(months, training.model, features),
         }
-        result = lake.write(CHALLENGERS, month, pl.DataFrame([row]), run_id=context.run_id)
+        result = lake.write(CHALLENGERS, month, pl.DataFrame([row]), run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={**evidence.written(result), **_described(training, version.version, digest)},
             data_version=dg.DataVersion(digest),
@@ -286,7 +309,7 @@ def _evaluation(project: Project) -> dg.AssetsDefinition:
         registry.log_metrics(
             challenger["mlflow_run"], {f"hold_out_{name}": value for name, value in metrics.items()}
         )
-        result = lake.write(EVALUATION, month, pl.DataFrame([row]), run_id=context.run_id)
+        result = lake.write(EVALUATION, month, pl.DataFrame([row]), run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 **pictures.evaluation(evaluation, settings.gates),
@@ -322,7 +345,7 @@ def _champion(project: Project) -> dg.AssetsDefinition:
             audit=audit,
             actor="platform",
             at=datetime.now(UTC),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
         )
         return dg.MaterializeResult(
             metadata={
