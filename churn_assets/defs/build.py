@@ -8,17 +8,19 @@ import dagster as dg
 
 from churn_assets.adapters.home import Home
 from churn_assets.defs import (
+    challenger,
     cleaned,
     features,
     gates,
     jobs,
     monitoring,
+    promotion,
     raw,
     retention,
     schedules,
     scoring,
     sensors,
-    training,
+    training_set,
 )
 from churn_assets.defs.project import Project
 
@@ -35,7 +37,7 @@ def build_definitions(home: Home, resources: Mapping[str, object] | None = None)
 
 def definitions_of(project: Project, resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """Return the definitions of a project that has been read."""
-    layers = (raw, cleaned, features, training, scoring, retention, monitoring)
+    layers = (raw, cleaned, features, training_set, challenger, promotion, scoring, retention, monitoring)
     by_name = {job.name: job for job in jobs.build()}
     return dg.Definitions(
         assets=[asset for layer in layers for asset in layer.build(project)],

@@ -72,10 +72,10 @@ def _cleaned(project: Project) -> dg.AssetsDefinition:
         month = evidence.month_of(context)
         judged = judge_month(project, lake, month)
         released = find_release(audit, month, _files(project, lake, month)) if judged.blocking else None
-        _write_quarantine(project, lake, month, judged, context.run_id)
-        for result in (_check_result(finding, released) for finding in judged.findings):
-            if dg.AssetCheckKey(result.asset_key, result.check_name) in context.selected_asset_check_keys:
-                yield result
+        _write_quarantine(project, lake, month, judged, context.run.run_id)
+        for finding in judged.findings:
+            if _check_key(finding) in context.selected_asset_check_keys:
+                yield _check_result(finding, released)
         if judged.blocking and released is None:
             reasons = "; ".join(finding.sentence for finding in judged.blocking)
             raise dg.Failure(
@@ -85,7 +85,7 @@ def _cleaned(project: Project) -> dg.AssetsDefinition:
             )
         for table in project.tables:
             if dg.AssetKey(cleaned_name(table.name)) in context.selected_asset_keys:
-                yield _publish(lake, table, month, judged.judged[table.name], context.run_id)
+                yield _publish(lake, table, month, judged.judged[table.name], context.run.run_id)
 
     return cleaned_tables
 
@@ -226,12 +226,19 @@ def _check_name(table: str, fact: str) -> str:
     return fact if fact.startswith(table) else f"{table}_{fact}"
 
 
+def _check_key(finding: Finding) -> dg.AssetCheckKey:
+    return dg.AssetCheckKey(
+        dg.AssetKey(cleaned_name(finding.table)), _check_name(finding.table, finding.fact)
+    )
+
+
 def _check_result(finding: Finding, released: Release | None) -> dg.AssetCheckResult:
+    key = _check_key(finding)
     warns = not finding.blocking or released is not None
     note = f" Released by {released.by}: {released.reason}" if released and not finding.passed else ""
     return dg.AssetCheckResult(
-        asset_key=cleaned_name(finding.table),
-        check_name=_check_name(finding.table, finding.fact),
+        asset_key=key.asset_key,
+        check_name=key.name,
         passed=finding.passed,
         severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
         description=finding.sentence + note,

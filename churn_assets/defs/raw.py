@@ -1,10 +1,13 @@
 """The five delivered tables as they came, typed but not judged, and who the operator's customers ever were."""
 
+from dataclasses import replace
+
 import dagster as dg
 import polars as pl
 
 from churn_assets.adapters.deliveries import Delivered, DeliveryError, Source
 from churn_assets.adapters.lake import Lake
+from churn_assets.adapters.settings import SourceSettings
 from churn_assets.defs import evidence
 from churn_assets.defs.project import BEFORE, Project
 from churn_assets.domain.feed import profile
@@ -37,7 +40,7 @@ def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
         description=f"`{table.name}` as the operator delivered it: every row of the month's file, typed losslessly, "
         "not judged. A file that is missing, torn or of another schema fails here, by name.",
         kinds=("polars", "deltalake", "parquet"),
-        shaped_by=[project.settings.source],
+        shaped_by=[_shaping(project.settings.source)],
         tags={"pii": "pseudonymous"},
     )
     def raw(
@@ -48,8 +51,8 @@ def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
         delivered = None if first is None or month < first else _read(source, table, month)
         rows = delivered.rows if delivered else pl.DataFrame(schema=table.schema)
         # The record first: after a kill in between it names another file than the materialisation does, which is seen.
-        lake.write(files_name(table.name), month, _file_record(table, delivered), run_id=context.run_id)
-        result = lake.write(raw_name(table.name), month, rows, run_id=context.run_id)
+        lake.write(files_name(table.name), month, _file_record(table, delivered), run_id=context.run.run_id)
+        result = lake.write(raw_name(table.name), month, rows, run_id=context.run.run_id)
         return dg.MaterializeResult(
             metadata={
                 **evidence.written(result),
@@ -59,6 +62,11 @@ def _raw(project: Project, table: Table) -> dg.AssetsDefinition:
         )
 
     return raw
+
+
+def _shaping(source: SourceSettings) -> SourceSettings:
+    """Return the settings that shape the rows: not where they lie or what a missing file means, for content tells those."""
+    return replace(source, path="", url="", missing_file="block")
 
 
 def data_version_of(sha256: str | None) -> str:
@@ -115,7 +123,7 @@ def _register(project: Project) -> dg.AssetsDefinition:
         if month > project.first_month:
             former = require_before(lake, REGISTER, month)
             named = pl.concat([former, named.join(former, on="customer_id", how="anti")])
-        result = lake.write(REGISTER, month, named.sort("customer_id"), run_id=context.run_id)
+        result = lake.write(REGISTER, month, named.sort("customer_id"), run_id=context.run.run_id)
         return dg.MaterializeResult(metadata=evidence.written(result))
 
     return customer_register

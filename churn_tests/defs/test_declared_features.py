@@ -7,12 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from churn_assets.adapters.champions import CHALLENGERS
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
 from churn_assets.adapters.registry import ModelRegistry
 from churn_assets.defs.live import live
 from churn_assets.defs.project import Project
-from churn_assets.defs.training import CHALLENGERS
 from churn_assets.domain.months import Month
 from churn_assets.simulator.operator import simulate
 
@@ -26,7 +26,9 @@ def test_declared_columns_reach_the_model(home: Home, tmp_path: Path) -> None:
     for file in (folder / "customers").glob("*.parquet"):
         rows = pl.read_parquet(file)
         segment = pl.when(pl.col("customer_id") % 3 == 0).then(pl.lit("gold")).otherwise(pl.lit("blue"))
-        rows.with_columns(segment=segment, household=(pl.col("customer_id") % 5).cast(pl.Float64)).write_parquet(file)
+        rows.with_columns(
+            segment=segment, household=(pl.col("customer_id") % 5).cast(pl.Float64)
+        ).write_parquet(file)
     home.settings_file.write_text(
         f'[source]\nkind = "files"\npath = "{folder}"\n'
         '[source.extra_customer_columns]\nsegment = "category"\nhousehold = "number"\n'

@@ -13,7 +13,7 @@ from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.gates import EVALUATION, stopping_gates, stored_verdicts
 from churn_assets.defs.project import Project
-from churn_assets.defs.training import decide
+from churn_assets.defs.promotion import decide
 from churn_assets.domain.months import Month
 from churn_assets.learning.gates import CHAMPION, GATE_NAMES, GateVerdict
 from churn_tests.conftest import of_files
