@@ -27,7 +27,7 @@ run: setup ## the embedded operator's year: data, models, gates, scores, campaig
 	@$(BIN)/churn run
 
 test: setup-develop ## the whole test suite
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup-develop ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .

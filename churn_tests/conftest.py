@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +23,23 @@ CUSTOMERS = 8_000
 @pytest.fixture(scope="session")
 def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The deliveries of a small operator of world A, January to June 2025; shared by all workers, never changed."""
-    shared = tmp_path_factory.getbasetemp().parent / "operator"
+
+    def make(folder: Path) -> None:
+        simulate(folder, customers=CUSTOMERS, months=MONTHS, until=UNTIL, world="A", seed=7)
+
+    return made_once(tmp_path_factory, "operator", make)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Make a folder once a session for all workers: the others wait, and what a failure left is made anew."""
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    done = shared.with_name(f"{name}.done")
     with FileLock(f"{shared}.lock"):
-        if not shared.exists():
-            unfinished = shared.with_name("operator.unfinished")
-            simulate(unfinished, customers=CUSTOMERS, months=MONTHS, until=UNTIL, world="A", seed=7)
-            unfinished.rename(shared)
+        if not done.exists():
+            shutil.rmtree(shared, ignore_errors=True)
+            make(shared)
+            done.touch()
     return shared
 
 

@@ -1,0 +1,163 @@
+"""An installation as acceptance sees it: a folder of deliveries, a home that lives them, and what can be read of it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from churn_assets.adapters.home import Home
+from churn_assets.adapters.lake import Lake
+from churn_assets.defs.cleaned import COUNTS, cleaned_name, quarantine_name
+from churn_assets.defs.features import LABELS, MATRIX, PARTIAL, STATE, read_matrix
+from churn_assets.defs.live import Stage, live
+from churn_assets.defs.overview import overview
+from churn_assets.defs.project import Project
+from churn_assets.defs.staleness import newest_ids
+from churn_assets.domain.months import Month
+from churn_assets.domain.tables import TABLES
+from churn_tests.conftest import of_files
+
+JANUARY, FEBRUARY, MARCH, APRIL, MAY, JUNE = (Month(2025, number) for number in range(1, 7))
+CLEANED = tuple(cleaned_name(table.name) for table in TABLES)
+PUBLISHED = (*CLEANED, PARTIAL, STATE, MATRIX, LABELS)
+"""What a month's close publishes; quarantine and counts are written for a blocked month too."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A home and the deliveries that it reads."""
+
+    home: Home
+    deliveries: Path
+
+    @property
+    def project(self) -> Project:
+        """The installation as it is now, settings and files read anew."""
+        return Project.of(self.home)
+
+    @property
+    def lake(self) -> Lake:
+        """Its tables."""
+        return Lake(str(self.home.lake))
+
+    def live(self, until: Month, *, scored: Iterable[Month] = ()) -> list[Stage]:
+        """Do what `churn run --until` does: live all months up to one, close only those that are not `scored`."""
+        project = self.project
+        with self.opened():
+            return live(project, list(project.first_month.until(until)), list(scored))
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Let Dagster use this home's instance."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DAGSTER_HOME", str(self.home.dagster))
+            yield
+
+    def state(self, month: Month) -> str:
+        """Return what `churn status` says of a month: published, blocked, cleaned, not taken in."""
+        return self._row(month)["state"] or ""
+
+    def reason(self, month: Month) -> str:
+        """Return why `churn status` shows a month as blocked, or an empty text."""
+        return self._row(month)["reason"] or ""
+
+    def _row(self, month: Month) -> dict[str, str | None]:
+        with self.opened():
+            rows = overview(self.project)["months"]
+        return next(row for row in rows if row["month"] == str(month))
+
+    def matrix(self, month: Month) -> pl.DataFrame:
+        """Return what `churn features` exports."""
+        return read_matrix(self.project, self.lake, month)
+
+    def counts(self, month: Month, table: str) -> dict[str, object]:
+        """Return what the month's cleaning counted of a table."""
+        return self.lake.read(COUNTS, month).row(by_predicate=pl.col("table") == table, named=True)
+
+    def quarantined(self, month: Month, table: str) -> pl.DataFrame:
+        """Return the quarantine of a month's table."""
+        return self.lake.scan(quarantine_name(table), [month]).drop("month").collect()
+
+    def published(self, months: Iterable[Month], tables: Iterable[str] = PUBLISHED) -> dict[str, str]:
+        """Return a digest of every published month of every table, equal only where every bit is."""
+        return {
+            f"{table} {month}": digest(self.lake.scan(table, [month]).collect())
+            for table in tables
+            for month in months
+            if self.lake.has(table, month)
+        }
+
+    def made(self) -> dict[tuple[str, str], int]:
+        """Return the newest materialisation, by asset and month, that Dagster knows."""
+        with self.opened(), dg.DagsterInstance.get() as instance:
+            return {
+                (key.to_user_string(), month): number
+                for key in instance.all_asset_keys()
+                for month, number in newest_ids(instance, key).items()
+            }
+
+    def path(self, table: str, month: Month, form: str = ".parquet") -> Path:
+        """Return where the operator puts a file."""
+        return self.deliveries / table / f"{month}{form}"
+
+    def rows(self, table: str, month: Month) -> pl.DataFrame:
+        """Return a delivered file."""
+        return pl.read_parquet(self.path(table, month))
+
+    def deliver(
+        self, table: str, month: Month, content: pl.DataFrame | bytes, form: str = ".parquet"
+    ) -> None:
+        """Deliver a file as operators do: under another name first, for the old one may be shared by hard links."""
+        path = self.path(table, month, form)
+        incoming = path.with_suffix(".incoming")
+        if isinstance(content, bytes):
+            incoming.write_bytes(content)
+        elif form == ".csv":
+            content.write_csv(incoming)
+        else:
+            content.write_parquet(incoming)
+        incoming.rename(path)
+
+    def withdraw(self, table: str, month: Month, form: str = ".parquet") -> bytes:
+        """Take a file away; return what it held."""
+        path = self.path(table, month, form)
+        content = path.read_bytes()
+        path.unlink()
+        return content
+
+
+def digest(frame: pl.DataFrame) -> str:
+    """Return a digest of a frame's rows, whatever their order; Parquet keeps every bit and no garbage under nulls."""
+    keys = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
+    buffer = io.BytesIO()
+    frame.sort(keys, nulls_last=True).rechunk().write_parquet(
+        buffer, compression="uncompressed", statistics=False
+    )
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def linked(deliveries: Path, target: Path, months: Iterable[Month] | None = None) -> Path:
+    """Return a folder with the same deliveries, by hard links: replacing a file there leaves the shared one."""
+    for path in sorted(deliveries.glob("[a-z]*/*.parquet")):
+        if months is None or path.stem in {str(month) for month in months}:
+            copy = target / path.relative_to(deliveries)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.hardlink_to(path)
+    return target
+
+
+def copied(installation: Installation, folder: Path) -> Installation:
+    """Return an installation of its own that has lived what another one has, deliveries included."""
+    home = Home(folder / "home")
+    shutil.copytree(installation.home.root, home.root)
+    deliveries = linked(installation.deliveries, folder / "deliveries")
+    return Installation(of_files(home, deliveries), deliveries)
