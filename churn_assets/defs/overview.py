@@ -11,6 +11,7 @@ from dagster import DagsterEventType, RunsFilter
 
 from churn_assets.adapters.champions import CHALLENGERS, champion_at
 from churn_assets.adapters.lake import Lake
+from churn_assets.defs.build import definitions_of
 from churn_assets.defs.cleaned import cleaned_name
 from churn_assets.defs.features import MATRIX
 from churn_assets.defs.gates import EVALUATION
@@ -18,6 +19,7 @@ from churn_assets.defs.jobs import CLOSE
 from churn_assets.defs.monitoring import DRIFT
 from churn_assets.defs.project import Project
 from churn_assets.defs.retention import OUTCOME, SUMMARY
+from churn_assets.defs.staleness import Staleness
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import CUSTOMERS
 
@@ -51,7 +53,7 @@ def _months(project: Project, lake: Lake) -> list[Overview]:
     cleaned = set(lake.months(cleaned_name(CUSTOMERS.name)))
     rows = []
     for month in known[0].until(known[-1]):
-        reason = _stopped_by(month) if month in delivered else "not delivered"
+        reason = _stopped_by(project, month) if month in delivered else "not delivered"
         state = "published" if month in published else ("cleaned" if month in cleaned else "not taken in")
         rows.append(
             {
@@ -123,13 +125,18 @@ def _quarantined(lake: Lake, month: Month) -> Overview:
     return {row["table"]: row["quarantined"] for row in lake.read(COUNTS, month).iter_rows(named=True)}
 
 
-def _stopped_by(month: Month) -> str:
-    """Return why the newest attempt to take a month in failed, or an empty text."""
+def _stopped_by(project: Project, month: Month) -> str:
+    """Return why the newest attempt to take a month in failed, or an empty text.
+
+    A month that is whole all the same was stopped by a bad file whose place the former one has taken again.
+    """
     with dg.DagsterInstance.get() as instance:
         records = instance.get_run_records(
             RunsFilter(job_name=CLOSE, tags={"dagster/partition": str(month)}), limit=1
         )
         if not records or records[0].dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+            return ""
+        if not Staleness(project, instance, definitions_of(project)).stale_in(CLOSE, month):
             return ""
         events = instance.all_logs(records[0].dagster_run.run_id, of_type=DagsterEventType.STEP_FAILURE)
     for entry in events:

@@ -136,7 +136,8 @@ class Installation:
 
 
 def digest(frame: pl.DataFrame) -> str:
-    """Return a digest of a frame's rows, whatever their order; Parquet keeps every bit and no garbage under nulls."""
+    """Return a digest of a frame's values, in whatever order; Parquet keeps every bit and no garbage under nulls."""
+    frame = frame.select(sorted(frame.columns))
     keys = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
     buffer = io.BytesIO()
     frame.sort(keys, nulls_last=True).rechunk().write_parquet(
