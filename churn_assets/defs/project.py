@@ -21,7 +21,7 @@ from churn_assets.adapters.registry import ModelRegistry
 from churn_assets.adapters.settings import Settings, SettingsError, digest_of, load_settings
 from churn_assets.domain.features.catalogue import Feature, features_of
 from churn_assets.domain.months import Month
-from churn_assets.domain.tables import Table
+from churn_assets.domain.tables import BY_NAME, Table
 
 FIRST_MONTH_WITHOUT_DELIVERIES = "2025-01"
 OWNERS = ("team:churn-platform",)
@@ -170,9 +170,13 @@ def open_source(home: Home, settings: Settings) -> Source:
         )
     if source.kind == "files" and not source.path:
         raise SettingsError("[source] kind = 'files' needs path: the folder of the deliveries")
-    root = home.deliveries if source.kind == "simulator" else source.path
+    simulated = source.kind == "simulator"
+    # The embedded operator delivers all tables, also before its first delivery.
+    tables = tuple(BY_NAME) if simulated and not source.tables else source.tables
     return FilesSource(
-        home.root / root, declared_tables=source.tables or None, extra_columns=source.extra_customer_columns
+        home.deliveries if simulated else home.root / source.path,
+        declared_tables=tables or None,
+        extra_columns=source.extra_customer_columns,
     )
 
 

@@ -135,3 +135,9 @@ def test_loading_warns_of_nothing(home: Home, deliveries: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         dg.Definitions.validate_loadable(build_definitions(home))
+
+
+def test_the_embedded_operator_has_all_tables_before_it_delivered(home: Home) -> None:
+    keys = build_definitions(home).resolve_asset_graph().get_all_asset_keys()
+
+    assert sum(key.to_user_string().startswith("raw_") for key in keys) == 5
