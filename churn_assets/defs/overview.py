@@ -12,7 +12,7 @@ from dagster import DagsterEventType, RunsFilter
 from churn_assets.adapters.champions import CHALLENGERS, champion_at
 from churn_assets.adapters.lake import Lake
 from churn_assets.defs.build import definitions_of
-from churn_assets.defs.cleaned import cleaned_name
+from churn_assets.defs.cleaned import COUNTS, cleaned_name
 from churn_assets.defs.features import MATRIX
 from churn_assets.defs.gates import EVALUATION
 from churn_assets.defs.jobs import CLOSE
@@ -60,7 +60,7 @@ def _months(project: Project, lake: Lake) -> list[Overview]:
                 "month": str(month),
                 "state": "blocked" if reason and month in delivered else state,
                 "reason": reason or None,
-                "quarantined": _quarantined(lake, month),
+                **_cleaning(lake, month),
                 **_results(lake, month),
             }
         )
@@ -117,12 +117,17 @@ def _row(lake: Lake, table: str, month: Month) -> Overview:
     return lake.read(table, month).row(0, named=True) if lake.has(table, month) else {}
 
 
-def _quarantined(lake: Lake, month: Month) -> Overview:
-    from churn_assets.defs.cleaned import COUNTS  # noqa: PLC0415
-
-    if not lake.has(COUNTS, month):
-        return {}
-    return {row["table"]: row["quarantined"] for row in lake.read(COUNTS, month).iter_rows(named=True)}
+def _cleaning(lake: Lake, month: Month) -> Overview:
+    """Return what the judgement of a month counted, also where it blocked the month."""
+    rows = lake.read(COUNTS, month).to_dicts() if lake.has(COUNTS, month) else []
+    counts = {
+        row.pop("table"): row | {name: json.loads(row[name]) for name in ("rules", "unknown_categories")}
+        for row in rows
+    }
+    return {
+        "quarantined": {table: row["quarantined"] for table, row in counts.items()},
+        "cleaning": counts,
+    }
 
 
 def _stopped_by(project: Project, month: Month) -> str:
