@@ -47,10 +47,11 @@ def build(project: Project) -> list[dg.AssetsDefinition]:
 
 @dataclass(frozen=True)
 class JudgedMonth:
-    """All tables of a month, judged, and the findings about them."""
+    """All tables of a month, judged, the findings about them, and how many customers vanished."""
 
     judged: Mapping[str, Judged]
     findings: tuple[Finding, ...]
+    vanished: int
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
@@ -104,7 +105,7 @@ def judge_month(project: Project, lake: Lake, month: Month) -> JudgedMonth:
     customers = judged[CUSTOMERS.name]
     gone = vanished(customers.accepted, customers.quarantine["customer_id"], active_before)
     findings.append(verdict.vanished_finding(gone, project.settings.cleaning.vanished_share))
-    return JudgedMonth(judged, tuple(findings))
+    return JudgedMonth(judged, tuple(findings), gone.count)
 
 
 def _active_before(project: Project, lake: Lake, month: Month) -> pl.Series | None:
@@ -160,6 +161,7 @@ def _write_quarantine(project: Project, lake: Lake, month: Month, judged: Judged
                 "accepted": one.accepted.height,
                 "rules": json.dumps(one.counts.quarantined, sort_keys=True),
                 "unknown_categories": json.dumps(one.counts.unknown_categories, sort_keys=True),
+                "vanished": judged.vanished if table.name == CUSTOMERS.name else 0,
                 "blocked_by": "; ".join(f.sentence for f in judged.blocking if f.table == table.name) or None,
             }
         )
