@@ -25,6 +25,7 @@ class Decision:
         version: the champion's registered version after the decision.
         digest: the digest of its files.
         trained_at: the month at whose close it was trained.
+        learned_from: digest of the deliveries that it learned from.
         promoted: whether this decision changed the champion.
         reason: why, in a sentence.
     """
@@ -33,6 +34,7 @@ class Decision:
     version: str
     digest: str
     trained_at: str
+    learned_from: str
     promoted: bool
     reason: str
 
@@ -40,8 +42,9 @@ class Decision:
 def champion_at(lake: Lake, month: Month) -> Decision | None:
     """Return the decision in force at the close of a month, or None where no model has been promoted by then.
 
-    A decision stands only while the model that it promoted is still what its month trained: after a correction
-    of the data, the promotion of a model trained on the wrong data no longer counts.
+    A decision stands only while its month's challenger learns from the same deliveries: after a correction, the
+    promotion of a model trained on the wrong data no longer counts. A challenger that other settings made, and that a
+    gate stopped, takes nothing from the champion.
     """
     for decided in reversed([decided for decided in lake.months(DECISIONS) if decided <= month]):
         row = lake.read(DECISIONS, decided).rename({"decided_month": "month"}).row(0, named=True)
@@ -53,9 +56,9 @@ def champion_at(lake: Lake, month: Month) -> Decision | None:
 
 def _stands(lake: Lake, decision: Decision) -> bool:
     trained = Month.parse(decision.trained_at)
-    return (
-        lake.has(CHALLENGERS, trained) and lake.read(CHALLENGERS, trained)["digest"].item() == decision.digest
-    )
+    if not lake.has(CHALLENGERS, trained):
+        return False
+    return bool(lake.read(CHALLENGERS, trained)["learned_from"].item() == decision.learned_from)
 
 
 def record_decision(

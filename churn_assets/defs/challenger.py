@@ -1,5 +1,7 @@
 """The challenger: trained on the labelled months, stored by digest, registered, described."""
 
+import hashlib
+import json
 from typing import Any
 
 import dagster as dg
@@ -77,6 +79,7 @@ def _challenger(project: Project) -> dg.AssetsDefinition:
             "version": version.version,
             "digest": digest,
             "family": training.model.family,
+            "learned_from": _learned_from(project, lake, split),
             "mlflow_run": version.run_id,
             "reference": _reference(months, training.model, features),
         }
@@ -101,6 +104,18 @@ def _data_versions(project: Project, lake: Lake, split: TemporalSplit) -> dict[s
         for table in project.tables
         if (digest := lake.read(files_name(table.name), month)["sha256"].item()) is not None
     }
+
+
+def _learned_from(project: Project, lake: Lake, split: TemporalSplit) -> str:
+    """Return a digest of all deliveries that can have shaped a model: those of the whole history up to its newest label."""
+    months = list(project.first_month.until(Month.parse(split.calibration).next()))
+    files = {
+        table.name: sorted(
+            lake.scan(files_name(table.name), months).select("month", "sha256").collect().rows()
+        )
+        for table in project.tables
+    }
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def _params(training: Training) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The challenger on a month that it has not seen, and who is champion after it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -137,14 +138,20 @@ def decide(instance: dg.DagsterInstance, lake: Lake, month: Month) -> Decision:
             allow_retries=False,
         )
     if may_promote(verdicts):
-        return Decision(str(month), version, digest, str(month), promoted=True, reason="All gates passed.")
+        return Decision(
+            str(month),
+            version,
+            digest,
+            str(month),
+            challenger["learned_from"],
+            promoted=True,
+            reason="All gates passed.",
+        )
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     champion = champion_at(lake, month.previous())
     if {verdict.name for verdict in blocking} == {CHAMPION} and champion is not None:
         reason = f"The champion stays: {blocking[0].sentence}."
-        return Decision(
-            str(month), champion.version, champion.digest, champion.trained_at, promoted=False, reason=reason
-        )
+        return replace(champion, month=str(month), promoted=False, reason=reason)
     raise dg.Failure(
         f"version {version} is not promoted: {'; '.join(verdict.sentence for verdict in blocking)}",
         allow_retries=False,

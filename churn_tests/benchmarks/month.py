@@ -7,13 +7,14 @@ month of the large one.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
 from churn_assets.adapters.audit import AuditLog
-from churn_assets.adapters.champions import CHALLENGERS, Decision, champion_at, record_decision
+from churn_assets.adapters.champions import CHALLENGERS, champion_at, record_decision
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
 from churn_assets.adapters.registry import ModelRegistry
@@ -49,8 +50,8 @@ def prepare_champion(home: Path, customers: int) -> int:
     lake = Lake(str(large.lake))
     row = Lake(str(small.lake)).read(CHALLENGERS, Month.parse(champion.trained_at))
     lake.write(CHALLENGERS, brought, row.with_columns(pl.lit(version.version).alias("version")))
-    decision = Decision(
-        str(brought), version.version, champion.digest, str(brought), promoted=True, reason="brought in"
+    decision = replace(
+        champion, month=str(brought), version=version.version, trained_at=str(brought), reason="brought in"
     )
     record_decision(
         decision,

@@ -26,7 +26,8 @@ DIGEST = "d" * 64
 def lake(home: Home, deliveries: Path) -> Lake:
     of_files(home, deliveries)
     lake = Lake(str(home.lake))
-    lake.write(CHALLENGERS, MAY, pl.DataFrame([{"version": "3", "digest": DIGEST, "family": "xgboost"}]))
+    row = {"version": "3", "digest": DIGEST, "family": "xgboost", "learned_from": "files"}
+    lake.write(CHALLENGERS, MAY, pl.DataFrame([row]))
     return lake
 
 

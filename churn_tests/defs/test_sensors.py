@@ -141,8 +141,14 @@ def test_without_monthly_retraining_a_champion_scores_at_once(
     definitions = build_definitions(of_files(home, deliveries))
     label_months(home, MAY)
     lake = Lake(str(home.lake))
-    lake.write(CHALLENGERS, APRIL, pl.DataFrame([{"version": "1", "digest": "d"}]))
-    decision = {"decided_month": str(APRIL), "version": "1", "digest": "d", "trained_at": str(APRIL)}
+    lake.write(CHALLENGERS, APRIL, pl.DataFrame([{"version": "1", "digest": "d", "learned_from": "files"}]))
+    decision = {
+        "decided_month": str(APRIL),
+        "version": "1",
+        "digest": "d",
+        "trained_at": str(APRIL),
+        "learned_from": "files",
+    }
     lake.write(DECISIONS, APRIL, pl.DataFrame([{**decision, "promoted": True, "reason": ""}]))
 
     asked = after_close(definitions, MAY)

@@ -7,13 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from churn_assets.adapters.home import Home
 from churn_assets.simulator.operator import simulate
-from churn_tests.conftest import made_once, of_files
-from churn_tests.end_to_end.installation import APRIL, MARCH, Installation, copied, linked
+from churn_tests.conftest import made_once
+from churn_tests.end_to_end.installation import APRIL, JUNE, MARCH, MAY, Installation
 
 CUSTOMERS = 1_000
 MONTHS = 4
+LOW_FLOORS = """
+[gates]
+auc_floor = 0.7
+recall_floor = 0.5
+precision_floor = 0.4
+worse_margin = 0.1
+"""
+"""With 70 churners a month whether the usual floors are met is a matter of luck, which is not what is tested."""
 
 
 @pytest.fixture(autouse=True)
@@ -37,9 +44,9 @@ def to_march(tmp_path_factory: pytest.TempPathFactory, tiny_deliveries: Path) ->
     """An installation that has taken in January to March, with April delivered; never changed, copied by tests."""
 
     def make(folder: Path) -> None:
-        _new(folder, tiny_deliveries).live(MARCH)
+        Installation.new(folder, tiny_deliveries).live(MARCH)
 
-    return Installation(Home(made_once(tmp_path_factory, "to_march", make) / "home"), tiny_deliveries)
+    return Installation(made_once(tmp_path_factory, "to_march", make))
 
 
 @pytest.fixture(scope="session")
@@ -47,32 +54,44 @@ def to_april(tmp_path_factory: pytest.TempPathFactory, to_march: Installation) -
     """An installation that has taken in all four months, none of them ever spoilt; never changed."""
 
     def make(folder: Path) -> None:
-        copied(to_march, folder).live(APRIL)
+        to_march.copied(folder).live(APRIL)
 
-    folder = made_once(tmp_path_factory, "to_april", make)
-    return Installation(Home(folder / "home"), folder / "deliveries")
+    return Installation(made_once(tmp_path_factory, "to_april", make))
 
 
 @pytest.fixture
 def before_april(to_march: Installation, tmp_path: Path) -> Installation:
     """An installation of the test's own, with April delivered and not yet taken in."""
-    return copied(to_march, tmp_path / "before_april")
+    return to_march.copied(tmp_path / "before_april")
 
 
 @pytest.fixture
 def after_april(to_april: Installation, tmp_path: Path) -> Installation:
     """An installation of the test's own that has taken in all four months."""
-    return copied(to_april, tmp_path / "after_april")
+    return to_april.copied(tmp_path / "after_april")
 
 
 @pytest.fixture
 def new_installation(tiny_deliveries: Path, tmp_path: Path) -> Installation:
     """An installation of the test's own that has taken nothing in."""
-    folder = tmp_path / "new"
-    return _new(folder, linked(tiny_deliveries, folder / "deliveries"))
+    return Installation.new(tmp_path / "new", tiny_deliveries)
 
 
-def _new(folder: Path, deliveries: Path) -> Installation:
-    home = Home(folder / "home")
-    home.prepare()
-    return Installation(of_files(home, deliveries), deliveries)
+@pytest.fixture(scope="session")
+def six_months(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six correct months, January to June 2025, of 3,000 customers: enough to train in May and in June; never changed."""
+
+    def make(folder: Path) -> None:
+        simulate(folder, customers=3_000, months=6, until=JUNE, world="A", seed=7)
+
+    return made_once(tmp_path_factory, "six_months", make)
+
+
+@pytest.fixture(scope="session")
+def to_may(tmp_path_factory: pytest.TempPathFactory, six_months: Path) -> Installation:
+    """An installation that has lived until May, whose challenger became champion; June is delivered; never changed."""
+
+    def make(folder: Path) -> None:
+        Installation.new(folder, six_months, settings=LOW_FLOORS).live(MAY, scored=[MAY])
+
+    return Installation(made_once(tmp_path_factory, "to_may", make))

@@ -24,7 +24,6 @@ from churn_assets.defs.project import Project
 from churn_assets.defs.staleness import newest_ids
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import TABLES
-from churn_tests.conftest import of_files
 
 JANUARY, FEBRUARY, MARCH, APRIL, MAY, JUNE = (Month(2025, number) for number in range(1, 7))
 CLEANED = tuple(cleaned_name(table.name) for table in TABLES)
@@ -34,10 +33,41 @@ PUBLISHED = (*CLEANED, PARTIAL, STATE, MATRIX, LABELS)
 
 @dataclass(frozen=True)
 class Installation:
-    """A home and the deliveries that it reads."""
+    """A folder with a home and, beside it, the deliveries that it reads."""
 
-    home: Home
-    deliveries: Path
+    folder: Path
+
+    @classmethod
+    def new(cls, folder: Path, deliveries: Path, settings: str = "") -> Installation:
+        """Make one that has taken nothing in.
+
+        Args:
+            folder: where.
+            deliveries: what is delivered to it, by hard links: replacing a file leaves the other one.
+            settings: sections of TOML beside that of the source.
+        """
+        installation = cls(folder)
+        _link(deliveries, installation.deliveries)
+        installation.home.prepare()
+        source = '[source]\nkind = "files"\npath = "../deliveries"\n'
+        installation.home.settings_file.write_text(source + settings, encoding="utf-8")
+        return installation
+
+    def copied(self, folder: Path) -> Installation:
+        """Return an installation of its own that has lived what this one has."""
+        shutil.copytree(self.home.root, folder / "home")
+        _link(self.deliveries, folder / "deliveries")
+        return Installation(folder)
+
+    @property
+    def home(self) -> Home:
+        """Its state."""
+        return Home(self.folder / "home")
+
+    @property
+    def deliveries(self) -> Path:
+        """What the operator delivers."""
+        return self.folder / "deliveries"
 
     @property
     def project(self) -> Project:
@@ -146,19 +176,8 @@ def digest(frame: pl.DataFrame) -> str:
     return hashlib.sha256(buffer.getvalue()).hexdigest()
 
 
-def linked(deliveries: Path, target: Path, months: Iterable[Month] | None = None) -> Path:
-    """Return a folder with the same deliveries, by hard links: replacing a file there leaves the shared one."""
+def _link(deliveries: Path, target: Path) -> None:
     for path in sorted(deliveries.glob("[a-z]*/*.parquet")):
-        if months is None or path.stem in {str(month) for month in months}:
-            copy = target / path.relative_to(deliveries)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.hardlink_to(path)
-    return target
-
-
-def copied(installation: Installation, folder: Path) -> Installation:
-    """Return an installation of its own that has lived what another one has, deliveries included."""
-    home = Home(folder / "home")
-    shutil.copytree(installation.home.root, home.root)
-    deliveries = linked(installation.deliveries, folder / "deliveries")
-    return Installation(of_files(home, deliveries), deliveries)
+        link = target / path.relative_to(deliveries)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.hardlink_to(path)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 import pytest
 
-from churn_tests.end_to_end.installation import APRIL, FEBRUARY, JANUARY, MARCH, Installation, copied
+from churn_tests.end_to_end.installation import APRIL, FEBRUARY, JANUARY, MARCH, Installation
 from churn_tests.end_to_end.spoiling import NOBODY, changed, later, parquet, repeated
 
 BEFORE = (JANUARY, FEBRUARY, MARCH)
@@ -92,7 +92,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def installation(to_march: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """January to March are in; each test spoils April in another way and puts the right file back."""
-    return copied(to_march, tmp_path_factory.mktemp("blocked"))
+    return to_march.copied(tmp_path_factory.mktemp("blocked"))
 
 
 @pytest.mark.parametrize("spoilt", [*FILES.values(), *ROWS.values()], ids=[*FILES, *ROWS])

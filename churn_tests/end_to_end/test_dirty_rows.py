@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from churn_assets.defs.features import LABELS
-from churn_tests.end_to_end.installation import APRIL, FEBRUARY, JANUARY, MARCH, Installation, copied
+from churn_tests.end_to_end.installation import APRIL, FEBRUARY, JANUARY, MARCH, Installation
 from churn_tests.end_to_end.spoiling import NOBODY, changed, conflicting, later, repeated
 
 MONTHS = (JANUARY, FEBRUARY, MARCH, APRIL)
@@ -28,7 +28,7 @@ DUPLICATES = {"customers": 0, "transactions": 0, "call_records": 11, "support_ti
 @pytest.fixture(scope="module")
 def dirty(to_march: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that has taken in an April with dirt in every table, below every limit."""
-    installation = copied(to_march, tmp_path_factory.mktemp("dirty"))
+    installation = to_march.copied(tmp_path_factory.mktemp("dirty"))
     rows = {table: installation.rows(table, APRIL) for table in RULES}
     spoilt = {
         "customers": changed(
