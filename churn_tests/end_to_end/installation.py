@@ -157,6 +157,11 @@ class Installation:
             content.write_parquet(incoming)
         incoming.rename(path)
 
+    def put_in_place(self, deliveries: Path) -> None:
+        """Deliver all files of another folder."""
+        for path in sorted(deliveries.glob("*/*.parquet")):
+            self.deliver(path.parent.name, Month.parse(path.stem), path.read_bytes())
+
     def withdraw(self, table: str, month: Month, form: str = ".parquet") -> bytes:
         """Take a file away; return what it held."""
         path = self.path(table, month, form)
