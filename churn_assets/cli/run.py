@@ -52,7 +52,13 @@ def run(
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     settings = _settings(home, deliveries)
     if settings.source.kind == "simulator":
-        changed: dict[str, Any] = {"customers": customers, "months": months, "until": until, "world": world, "seed": seed}
+        changed: dict[str, Any] = {
+            "customers": customers,
+            "months": months,
+            "until": until,
+            "world": world,
+            "seed": seed,
+        }
         played = dataclasses.replace(
             settings.simulator, **{k: v for k, v in changed.items() if v is not None}
         )
