@@ -145,6 +145,22 @@ def test_two_files_of_one_month_are_named_both(installation: Installation, to_ap
     assert "transactions/2025-04.parquet and transactions/2025-04.csv are both there" in april.sentence
 
 
+def test_a_first_month_is_compared_with_nothing_and_the_next_one_with_it(
+    new_installation: Installation, to_april: Installation
+) -> None:
+    rows = new_installation.rows("transactions", JANUARY)
+    new_installation.deliver("transactions", JANUARY, rows.with_columns(pl.col("amount") * 100))
+
+    january, february = new_installation.live(FEBRUARY)
+
+    assert (january.outcome, february.outcome) == ("done", "blocked")
+    assert "transactions.amount has a median of" in february.sentence
+    new_installation.deliver("transactions", JANUARY, rows)
+    new_installation.live(FEBRUARY)
+    months = (JANUARY, FEBRUARY)
+    assert new_installation.published(months) == to_april.published(months)
+
+
 def test_the_right_files_heal_the_month_to_the_bit(
     installation: Installation, to_april: Installation
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from churn_assets.defs.features import MATRIX
+from churn_assets.defs.raw import _file_record, files_name, raw_name
+from churn_assets.domain.tables import TRANSACTIONS
 from churn_tests.end_to_end.installation import APRIL, FEBRUARY, JANUARY, MARCH, Installation
 
 MONTHS = (JANUARY, FEBRUARY, MARCH, APRIL)
@@ -68,6 +70,25 @@ def test_a_correction_and_a_first_taking_in_give_the_same_bits(
         installation.live(APRIL)
 
     assert after_april.published(MONTHS) == new_installation.published(MONTHS)
+
+
+def test_a_kill_between_writing_a_raw_month_and_saying_so_is_seen(after_april: Installation) -> None:
+    before = after_april.made()
+    _double_a_payment(after_april)
+    delivered = after_april.project.source.read("transactions", FEBRUARY)
+    after_april.lake.write(files_name("transactions"), FEBRUARY, _file_record(TRANSACTIONS, delivered))
+    after_april.lake.write(raw_name("transactions"), FEBRUARY, delivered.rows)
+
+    after_april.live(FEBRUARY)
+
+    made = after_april.made()
+    assert {asset for asset, month in made if made[asset, month] != before[asset, month]} == {
+        "raw_transactions",
+        "cleaned_transactions",
+        "lifetime_partial",
+        "lifetime_state",
+        "feature_matrix",
+    }
 
 
 def _escalate_the_newest_ticket(installation: Installation) -> int:

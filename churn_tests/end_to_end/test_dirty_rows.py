@@ -32,7 +32,13 @@ def dirty(to_march: Installation, tmp_path_factory: pytest.TempPathFactory) -> I
     rows = {table: installation.rows(table, APRIL) for table in RULES}
     spoilt = {
         "customers": changed(
-            changed(_lasting_first(rows["customers"]), 3, payment_method="cheque"),
+            changed(
+                _lasting_first(rows["customers"]),
+                80,
+                payment_method="cheque",
+                region=None,
+                contract_type=None,
+            ),
             2,
             plan_monthly_eur=1_000.5,
         ),
@@ -85,10 +91,15 @@ def test_the_month_is_published_and_the_months_before_are_untouched(
     assert dirty.published(MONTHS[:3]) == to_march.published(MONTHS[:3])
 
 
-def test_an_unknown_category_becomes_missing_and_is_counted(dirty: Installation) -> None:
-    # Of the three customers with an unknown way of paying two are in quarantine, and counted there only.
-    assert json.loads(str(dirty.counts(APRIL, "customers")["unknown_categories"]))["payment_method"] == 1
+def test_unknown_categories_become_missing_are_counted_and_only_warn(dirty: Installation) -> None:
+    # Of the eighty two are in quarantine, and counted there only. A null region is missing and not unknown.
+    found = json.loads(str(dirty.counts(APRIL, "customers")["unknown_categories"]))
+    assert (found["payment_method"], found["contract_type"], found["region"]) == (78, 78, 0)
     assert "cheque" not in dirty.matrix(APRIL)["payment_method"].to_list()
+
+    evaluation = _evaluation(dirty, "customers", "categories_are_known")
+    assert not evaluation.passed
+    assert evaluation.severity == dg.AssetCheckSeverity.WARN
 
 
 def test_a_customer_in_quarantine_is_not_scored_and_has_no_label_but_stays_known(
@@ -105,12 +116,8 @@ def test_a_customer_in_quarantine_is_not_scored_and_has_no_label_but_stays_known
 
 
 def test_dagster_shows_the_counts_as_evidence_of_its_checks(dirty: Installation) -> None:
-    key = dg.AssetCheckKey(dg.AssetKey("cleaned_call_records"), "call_records_quarantine_within_limit")
-    with dirty.opened(), dg.DagsterInstance.get() as instance:
-        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
-    assert record.event is not None
-    evaluation = record.event.asset_check_evaluation
-    assert evaluation is not None
+    evaluation = _evaluation(dirty, "call_records", "quarantine_within_limit")
+
     assert evaluation.passed
     assert evaluation.metadata["rows"].value == 15
 
@@ -122,3 +129,13 @@ def test_the_right_files_heal_the_month_to_the_bit(dirty: Installation, to_april
     dirty.live(APRIL)
 
     assert dirty.published(MONTHS) == to_april.published(MONTHS)
+
+
+def _evaluation(installation: Installation, table: str, fact: str) -> dg.AssetCheckEvaluation:
+    key = dg.AssetCheckKey(dg.AssetKey(f"cleaned_{table}"), f"{table}_{fact}")
+    with installation.opened(), dg.DagsterInstance.get() as instance:
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([key])[key]
+    assert record.event is not None
+    evaluation = record.event.asset_check_evaluation
+    assert evaluation is not None
+    return evaluation
