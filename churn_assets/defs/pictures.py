@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dagster as dg
 import numpy as np
+import numpy.typing as npt
 
+from churn_assets.domain.economics import Economics, expected_profit
 from churn_assets.learning.evaluation import Evaluation
 from churn_assets.learning.gates import GateSettings
 from churn_assets.learning.model import ChurnModel
@@ -22,6 +24,16 @@ def importance(model: ChurnModel) -> dg.MarkdownMetadataValue:
     """Show the features by their share of the gain."""
     top = dict(list(model.importance().items())[:TOP_FEATURES])
     return picture(charts.importance_bars(list(top), list(top.values())), "features by importance")
+
+
+def profit_curve(
+    probabilities: npt.NDArray[np.float64], chosen: int, economics: Economics
+) -> dg.MarkdownMetadataValue:
+    """Show what campaigns of other sizes are expected to earn, up to four times the chosen one."""
+    falling = np.sort(probabilities)[::-1][: max(4 * chosen, 100)]
+    earned = np.concatenate([[0.0], np.cumsum(expected_profit(falling, economics))])
+    shown = np.unique(np.linspace(0, len(falling), 200).astype(int))
+    return picture(charts.profit_curve(shown, earned[shown], chosen), "expected profit by size")
 
 
 def evaluation(judged: Evaluation, gates: GateSettings) -> dict[str, dg.MarkdownMetadataValue]:

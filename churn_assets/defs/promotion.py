@@ -1,6 +1,7 @@
 """The challenger on a month that it has not seen, and who is champion after it."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -20,7 +21,7 @@ from churn_assets.defs.training_set import GROUP, split_at
 from churn_assets.domain.months import Month
 from churn_assets.learning.auc import Comparison
 from churn_assets.learning.evaluation import compare, evaluate
-from churn_assets.learning.gates import CHAMPION, GATE_NAMES, judge_gates, may_promote
+from churn_assets.learning.gates import CHAMPION, GATE_NAMES, GateVerdict, judge_gates, may_promote
 
 
 def build(project: Project) -> list[dg.AssetsDefinition]:
@@ -145,7 +146,7 @@ def decide(instance: dg.DagsterInstance, lake: Lake, month: Month) -> Decision:
             str(month),
             challenger["learned_from"],
             promoted=True,
-            reason="All gates passed.",
+            reason=_praise(verdicts),
         )
     blocking = [verdict for verdict in verdicts if verdict.blocks]
     champion = champion_at(lake, month.previous())
@@ -156,3 +157,8 @@ def decide(instance: dg.DagsterInstance, lake: Lake, month: Month) -> Decision:
         f"version {version} is not promoted: {'; '.join(verdict.sentence for verdict in blocking)}",
         allow_retries=False,
     )
+
+
+def _praise(verdicts: Sequence[GateVerdict]) -> str:
+    failed = [verdict.name for verdict in verdicts if not verdict.passed]
+    return f"No enabled gate failed; these only warn: {', '.join(failed)}." if failed else "All gates passed."

@@ -7,7 +7,7 @@ import dagster as dg
 import polars as pl
 
 from churn_assets.adapters.lake import Lake
-from churn_assets.defs import evidence
+from churn_assets.defs import evidence, pictures
 from churn_assets.defs.cleaned import cleaned_name
 from churn_assets.defs.features import LABELS
 from churn_assets.defs.project import BEFORE, Project
@@ -15,6 +15,7 @@ from churn_assets.defs.scoring import SCORES, champion_of
 from churn_assets.domain.campaign import CONTACT, CampaignSummary, campaign_list, campaign_summary, realised
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import CUSTOMERS
+from churn_assets.plots import charts
 
 GROUP = "retention"
 CAMPAIGN = "campaign_list"
@@ -69,6 +70,9 @@ def _campaign(project: Project) -> dg.AssetsDefinition:
                 **evidence.written(result),
                 **evidence.numbers(
                     {name: value for name, value in summary.items() if isinstance(value, int | float)}
+                ),
+                "profit_curve": pictures.profit_curve(
+                    scores["churn_probability"].to_numpy(), chosen.height, settings.economics
                 ),
                 "by_offer": evidence.table(
                     chosen.group_by("action", "offer").len().sort("len", descending=True)
@@ -129,9 +133,29 @@ def _outcome(project: Project) -> dg.AssetsDefinition:
         row = _outcome_row(project, lake, before)
         result = lake.write(OUTCOME, month, pl.DataFrame([row]), run_id=context.run.run_id)
         plain = {name: value for name, value in row.items() if isinstance(value, int | float)}
-        return dg.MaterializeResult(metadata={**evidence.written(result), **evidence.numbers(plain)})
+        return dg.MaterializeResult(
+            metadata={
+                "promised_and_realised": _promised_and_realised(lake, month),
+                **evidence.numbers(plain),
+                **evidence.written(result),
+            }
+        )
 
     return campaign_outcome
+
+
+def _promised_and_realised(lake: Lake, until: Month) -> dg.MarkdownMetadataValue:
+    """Draw what each campaign up to a month promised and what came true, as far as it is known."""
+    promised = {
+        row["month"]: row["expected_profit_eur"]
+        for row in lake.scan(SUMMARY).filter(pl.col("month") < str(until)).sort("month").collect().to_dicts()
+    }
+    outcomes = lake.scan(OUTCOME).filter(pl.col("month") <= str(until)).collect().to_dicts()
+    realised_eur = {row["campaign_month"]: row["realised_profit_eur"] for row in outcomes}
+    values = [realised_eur.get(month) for month in promised]
+    return pictures.picture(
+        charts.campaign_value(list(promised), list(promised.values()), values), "promised and realised"
+    )
 
 
 def _outcome_row(project: Project, lake: Lake, campaign_month: Month) -> dict[str, object]:
