@@ -51,7 +51,7 @@ class Staleness:
 
     def _is_stale(self, key: AssetKey, month: Month, stale: Iterable[AssetKey]) -> bool:
         made = self.newest_id(key, month)
-        if made is None or self._other_code(key, month) or self._other_file(key, month):
+        if made is None or self._made_otherwise(key, month):
             return True
         read = list(self._read_by(key))
         if any(parent in stale for parent, offset in read if offset == 0):
@@ -69,18 +69,16 @@ class Staleness:
             for offset in range(first, last + 1):
                 yield parent, offset
 
-    def _other_code(self, key: AssetKey, month: Month) -> bool:
-        made_by = self._tags(key, month).get(CODE_VERSION_TAG)
-        return made_by != self.definitions.resolve_asset_graph().get(key).code_version
-
-    def _other_file(self, key: AssetKey, month: Month) -> bool:
-        for table in self.project.tables:
-            if key == AssetKey(raw_name(table.name)):
-                made_from = self._tags(key, month).get(DATA_VERSION_TAG)
-                return made_from != recorded_version(self.project, table.name, month) or delivery_changed(
-                    self.project, table.name, month
-                )
-        return False
+    def _made_otherwise(self, key: AssetKey, month: Month) -> bool:
+        """Tell whether an asset was made by other code or settings, or from another file."""
+        tags = self._tags(key, month)
+        if tags.get(CODE_VERSION_TAG) != self.definitions.resolve_asset_graph().get(key).code_version:
+            return True
+        return any(
+            delivery_changed(self.project, table.name, month, tags.get(DATA_VERSION_TAG))
+            for table in self.project.tables
+            if key == AssetKey(raw_name(table.name))
+        )
 
     def _tags(self, key: AssetKey, month: Month) -> Mapping[str, str]:
         """Return the tags of an asset's newest materialisation for a month."""
@@ -102,22 +100,17 @@ def newest_id(instance: dg.DagsterInstance, asset: str, month: Month) -> int | N
     return newest_ids(instance, AssetKey(asset)).get(str(month))
 
 
-def recorded_version(project: Project, table: str, month: Month) -> str:
-    """Return the version of the data that the lake's raw month was last being made from.
+def delivery_changed(project: Project, table: str, month: Month, made_from: str | None) -> bool:
+    """Tell whether a month's file is another one than the lake's raw month was made from.
 
-    It is another one than the newest materialisation's where a kill came between writing and saying so.
-    """
-    lake = Lake(str(project.home.lake))
-    return data_version_of(lake.read(files_name(table), month)["sha256"].item())
-
-
-def delivery_changed(project: Project, table: str, month: Month) -> bool:
-    """Tell whether a month's file is another one than the lake's raw month was read from.
-
-    A file that cannot be told (two of them, unreadable) counts as changed: reading it says what is wrong.
+    The lake's record of the file names another version than the newest materialisation (`made_from`) where a kill came
+    between writing the month and saying so. A file that cannot be told (two of them, unreadable) counts as changed:
+    reading it says what is wrong.
     """
     lake = Lake(str(project.home.lake))
     record = lake.read(files_name(table), month).row(0, named=True)
+    if data_version_of(record["sha256"]) != made_from:
+        return True
     first = project.source.first_month(table)
     needed = first is not None and first <= month
     if not needed or not record["delivered"]:

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import dagster as dg
@@ -79,11 +80,11 @@ class Installation:
         """Its tables."""
         return Lake(str(self.home.lake))
 
-    def live(self, until: Month, *, scored: Iterable[Month] = ()) -> list[Stage]:
-        """Do what `churn run --until` does: live all months up to one, close only those that are not `scored`."""
+    def live(self, until: Month, *, since: Month | None = None, scored: Iterable[Month] = ()) -> list[Stage]:
+        """Do what `churn run --until` does: live all months up to one; only close those that are not `scored`."""
         project = self.project
         with self.opened():
-            return live(project, list(project.first_month.until(until)), list(scored))
+            return live(project, list((since or project.first_month).until(until)), list(scored))
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -92,18 +93,12 @@ class Installation:
             patch.setenv("DAGSTER_HOME", str(self.home.dagster))
             yield
 
-    def state(self, month: Month) -> str:
-        """Return what `churn status` says of a month: published, blocked, cleaned, not taken in."""
-        return self._row(month)["state"] or ""
-
-    def reason(self, month: Month) -> str:
-        """Return why `churn status` shows a month as blocked, or an empty text."""
-        return self._row(month)["reason"] or ""
-
-    def _row(self, month: Month) -> dict[str, str | None]:
+    def status(self, month: Month) -> tuple[str, str]:
+        """Return what `churn status` says of a month: its state (published, blocked, not taken in), and why."""
         with self.opened():
             rows = overview(self.project)["months"]
-        return next(row for row in rows if row["month"] == str(month))
+        row = next(row for row in rows if row["month"] == str(month))
+        return row["state"], row["reason"] or ""
 
     def matrix(self, month: Month) -> pl.DataFrame:
         """Return what `churn features` exports."""
@@ -125,6 +120,16 @@ class Installation:
             for month in months
             if self.lake.has(table, month)
         }
+
+    @cached_property
+    def bits(self) -> dict[str, str]:
+        """All that is published, of an installation that is not changed any more."""
+        return self.published(Lake(str(self.home.lake)).months(PARTIAL))
+
+    def bits_of(self, months: Iterable[Month]) -> dict[str, str]:
+        """Return what is published of some months, of an installation that is not changed any more."""
+        keys = {str(month) for month in months}
+        return {name: bits for name, bits in self.bits.items() if name.split()[1] in keys}
 
     def made(self) -> dict[tuple[str, str], int]:
         """Return the newest materialisation, by asset and month, that Dagster knows."""

@@ -25,7 +25,7 @@ def test_months_taken_in_one_by_one_or_at_once_are_the_same(
 ) -> None:
     new_installation.live(APRIL)  # the other one has stopped in March and gone on another day
 
-    assert new_installation.published(MONTHS) == to_april.published(MONTHS)
+    assert new_installation.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def test_features_backfilled_in_another_order_are_the_same(
@@ -44,7 +44,7 @@ def test_features_backfilled_in_another_order_are_the_same(
     ):  # April is folded anew from the partials: no state is there yet
         _make(after_april, month, STATE, MATRIX)
 
-    assert after_april.published(MONTHS) == to_april.published(MONTHS)
+    assert after_april.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def test_two_homes_train_the_same_model_and_score_alike(

@@ -87,8 +87,8 @@ def test_every_row_is_counted_under_the_first_rule_that_it_breaks(dirty: Install
 def test_the_month_is_published_and_the_months_before_are_untouched(
     dirty: Installation, to_march: Installation
 ) -> None:
-    assert dirty.state(APRIL) == "published"
-    assert dirty.published(MONTHS[:3]) == to_march.published(MONTHS[:3])
+    assert dirty.status(APRIL) == ("published", "")
+    assert dirty.published(MONTHS[:3]) == to_march.bits_of(MONTHS[:3])
 
 
 def test_unknown_categories_become_missing_are_counted_and_only_warn(dirty: Installation) -> None:
@@ -128,7 +128,7 @@ def test_the_right_files_heal_the_month_to_the_bit(dirty: Installation, to_april
 
     dirty.live(APRIL)
 
-    assert dirty.published(MONTHS) == to_april.published(MONTHS)
+    assert dirty.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def _evaluation(installation: Installation, table: str, fact: str) -> dg.AssetCheckEvaluation:

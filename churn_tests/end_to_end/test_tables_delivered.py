@@ -58,7 +58,7 @@ def test_and_needs_a_file_for_every_month_since(
     for month in (JANUARY, MARCH):
         new_installation.deliver("app_usage", month, to_april.path("app_usage", month).read_bytes())
     new_installation.live(APRIL)
-    assert new_installation.published(MONTHS) == to_april.published(MONTHS)
+    assert new_installation.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def test_a_csv_file_gives_the_same_bits_as_parquet(
@@ -75,7 +75,7 @@ def test_a_csv_file_gives_the_same_bits_as_parquet(
 
     assert before_april.live(APRIL)[-1].outcome == "done"
 
-    assert before_april.published(MONTHS) == to_april.published(MONTHS)
+    assert before_april.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def test_where_files_are_waited_for_a_missing_one_is_no_fault(
@@ -88,12 +88,12 @@ def test_where_files_are_waited_for_a_missing_one_is_no_fault(
 
     assert {stage.outcome for stage in before} == {"unchanged"}
     assert (april.outcome, april.sentence) == ("waiting", "transactions/2025-04 has not been delivered yet")
-    assert before_april.state(APRIL) == "not taken in"
+    assert before_april.status(APRIL) == ("not taken in", "")
     assert before_april.published([APRIL]) == {}
 
     before_april.deliver("transactions", APRIL, late)
     assert before_april.live(APRIL)[-1].outcome == "done"
-    assert before_april.published(MONTHS) == to_april.published(MONTHS)
+    assert before_april.published(MONTHS) == to_april.bits_of(MONTHS)
 
 
 def test_a_torn_file_is_not_waited_for(before_april: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,6 +266,21 @@ def test_a_file_that_changes_while_it_is_read_is_refused(
     assert error_of(tmp_path).kind == "changed"
 
 
+def test_a_file_that_a_backup_links_while_it_is_read_has_not_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deliver(tmp_path, "transactions", "2024-05")
+    read = files_module.READERS[".parquet"]
+
+    def read_and_link(file: Path, table: Table) -> pl.DataFrame:
+        (tmp_path / "backup").hardlink_to(path)
+        return read(file, table)
+
+    monkeypatch.setitem(files_module.READERS, ".parquet", read_and_link)
+
+    assert FilesSource(tmp_path).read("transactions", MONTH).rows.height == good_rows(TRANSACTIONS).height
+
+
 def test_an_error_carries_no_value_of_the_delivery(tmp_path: Path) -> None:
     path = deliver(tmp_path, "transactions", "2024-05", suffix=".csv")
     path.write_text(path.read_text().replace("29.9", "secret-4711", 1))
