@@ -32,12 +32,11 @@ def features(
 ) -> None:
     """Write the feature matrix of a month: customer_id, month, the features, churned (null while unknown)."""
     from churn_assets.adapters.home import Home  # noqa: PLC0415
-    from churn_assets.adapters.lake import Lake  # noqa: PLC0415
     from churn_assets.defs.features import LABELS, read_matrix  # noqa: PLC0415
     from churn_assets.defs.project import Project  # noqa: PLC0415
 
     project, asked = Project.of(Home.from_environment()), Month.parse(month)
-    lake = Lake(str(project.home.lake))
+    lake = project.lake
     matrix = read_matrix(project, lake, asked)
     if lake.has(LABELS, asked.next()):
         labels = lake.read(LABELS, asked.next()).select("customer_id", "churned")

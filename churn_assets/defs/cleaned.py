@@ -18,7 +18,7 @@ from churn_assets.domain import delivery_verdict as verdict
 from churn_assets.domain.accepted_contract import broken_rules
 from churn_assets.domain.cleaning import Judged, judge
 from churn_assets.domain.delivery_verdict import Finding
-from churn_assets.domain.feed import FeedProfile, feed_faults
+from churn_assets.domain.feed import FORMER_MONTHS, FeedProfile, feed_faults
 from churn_assets.domain.labels import active_at_snapshot
 from churn_assets.domain.months import Month
 from churn_assets.domain.tables import CUSTOMERS, Table
@@ -26,7 +26,6 @@ from churn_assets.domain.vanished import vanished
 
 GROUP = "cleaned"
 COUNTS = "cleaning_counts"
-FORMER_MONTHS = 3
 Events = Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]
 
 
@@ -192,7 +191,7 @@ def _spec(project: Project, table: Table) -> dg.AssetSpec:
         dg.AssetDep(raw_name(table.name), partition_mapping=reaching_back(FORMER_MONTHS)),
         REGISTER,
     ]
-    if table is CUSTOMERS:
+    if table.name == CUSTOMERS.name:
         deps.append(dg.AssetDep(cleaned_name(CUSTOMERS.name), partition_mapping=BEFORE))
     return project.spec(
         cleaned_name(table.name),
@@ -212,7 +211,7 @@ def _check_specs(project: Project, table: Table) -> Iterator[dg.AssetCheckSpec]:
         verdict.QUARANTINE_WITHIN_LIMIT: "Few enough rows broke a rule of the contract.",
         verdict.MATCHES_CONTRACT: "Every accepted row keeps the contract, by pandera on the collected rows.",
     }
-    if table is CUSTOMERS:
+    if table.name == CUSTOMERS.name:
         facts[verdict.CUSTOMERS_DO_NOT_VANISH] = "Few enough active customers are gone without having left."
     for fact, description in facts.items():
         yield project.check(

@@ -10,7 +10,6 @@ from dagster import AssetKey, DagsterEventType
 
 from churn_assets.adapters.champions import champion_at
 from churn_assets.adapters.deliveries import DeliveryError, Source
-from churn_assets.adapters.lake import Lake
 from churn_assets.adapters.sqlite import patient_sqlite
 from churn_assets.defs.build import definitions_of
 from churn_assets.defs.features import labelled_months
@@ -80,7 +79,7 @@ class Life:
         """Run one job for one month, as far as something of it is missing or stale."""
         if job == CLOSE and (awaited := self._awaited(month)):
             return Stage(month, job, "waiting", sentence=awaited)
-        lake = Lake(str(self.project.home.lake))
+        lake = self.project.lake
         if job == RETRAIN and len(labelled_months(lake, month)) < LEAST_LABELLED_MONTHS:
             return Stage(
                 month, job, "early", sentence=f"{LEAST_LABELLED_MONTHS} labelled months are needed to train"
@@ -99,7 +98,7 @@ class Life:
         """Return the names of the gates that the month's challenger failed, by the stored evidence."""
         from churn_assets.defs.gates import stopping_gates  # noqa: PLC0415
 
-        return stopping_gates(self.instance, Lake(str(self.project.home.lake)), month)
+        return stopping_gates(self.instance, self.project.lake, month)
 
     def _awaited(self, month: Month) -> str:
         if self.project.settings.source.missing_file != "wait":

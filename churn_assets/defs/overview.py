@@ -28,7 +28,7 @@ Overview = dict[str, Any]
 
 def overview(project: Project) -> Overview:
     """Gather the state of an installation from the lake, and from Dagster what stopped a month."""
-    lake = Lake(str(project.home.lake))
+    lake = project.lake
     months = _months(project, lake)
     newest = max((Month.parse(row["month"]) for row in months), default=project.first_month)
     return {

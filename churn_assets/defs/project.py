@@ -66,6 +66,11 @@ class Project:
         return delivered[0] if delivered else Month.parse(FIRST_MONTH_WITHOUT_DELIVERIES)
 
     @cached_property
+    def lake(self) -> Lake:
+        """The tables of this installation."""
+        return Lake(str(self.home.lake))
+
+    @cached_property
     def months(self) -> dg.MonthlyPartitionsDefinition:
         """One partition a month, `YYYY-MM`; it exists once the month closed in the operator's time zone, or was delivered."""
         running = Month.of(datetime.now(ZoneInfo(self.settings.operator.timezone)))
@@ -83,7 +88,7 @@ class Project:
         return {
             "project": self,
             "source": self.source,
-            "lake": Lake(str(self.home.lake)),
+            "lake": self.lake,
             "registry": ModelRegistry(
                 f"sqlite:///{self.home.mlflow_database}",
                 self.home.mlflow_artifacts.as_uri(),

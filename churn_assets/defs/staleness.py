@@ -12,7 +12,6 @@ import dagster as dg
 from dagster import AssetKey, DagsterEventType
 
 from churn_assets.adapters.deliveries import DeliveryError, Stamp
-from churn_assets.adapters.lake import Lake
 from churn_assets.defs.project import Project
 from churn_assets.defs.raw import data_version_of, files_name, raw_name
 from churn_assets.domain.months import Month
@@ -107,8 +106,7 @@ def delivery_changed(project: Project, table: str, month: Month, made_from: str 
     between writing the month and saying so. A file that cannot be told (two of them, unreadable) counts as changed:
     reading it says what is wrong.
     """
-    lake = Lake(str(project.home.lake))
-    record = lake.read(files_name(table), month).row(0, named=True)
+    record = project.lake.read(files_name(table), month).row(0, named=True)
     if data_version_of(record["sha256"]) != made_from:
         return True
     first = project.source.first_month(table)

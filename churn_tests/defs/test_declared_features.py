@@ -11,6 +11,7 @@ from churn_assets.adapters.champions import CHALLENGERS
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
 from churn_assets.adapters.registry import ModelRegistry
+from churn_assets.defs.build import definitions_of
 from churn_assets.defs.live import live
 from churn_assets.defs.project import Project
 from churn_assets.domain.months import Month
@@ -36,6 +37,9 @@ def test_declared_columns_reach_the_model(home: Home, tmp_path: Path) -> None:
     project = Project.of(home)
 
     live(project, list(Month(2025, 1).until(UNTIL)), [UNTIL])
+
+    checks = {key.name for key in definitions_of(project).resolve_asset_graph().asset_check_keys}
+    assert "customers_do_not_vanish" in checks
 
     lake = Lake(str(home.lake))
     assert lake.read("feature_matrix", UNTIL).columns[-2:] == ["segment", "household"]
