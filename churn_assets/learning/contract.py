@@ -15,7 +15,7 @@ from typing import Any
 from churn_assets.learning.errors import ModelError
 from churn_assets.learning.inputs import FeatureKind, FeatureLike
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,9 @@ class ContractFeature:
         vocabulary: the categories in the order of their codes; any other value is missing to the model.
         cause: what the feature tells a retention manager.
         sensitive: an attribute of a person that is never given as a reason.
+        minimum: the least value that a request may name; None where there is no bound.
+        maximum: the greatest one.
+        nullable: whether a request may leave the feature out.
     """
 
     name: str
@@ -35,11 +38,23 @@ class ContractFeature:
     vocabulary: tuple[str, ...] = ()
     cause: str = ""
     sensitive: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = True
 
     @classmethod
     def of(cls, feature: FeatureLike) -> ContractFeature:
         """Take a feature of the catalogue into the contract."""
-        return cls(feature.name, feature.kind, tuple(feature.categories), feature.cause, feature.sensitive)
+        return cls(
+            feature.name,
+            feature.kind,
+            tuple(feature.categories),
+            feature.cause,
+            feature.sensitive,
+            feature.minimum,
+            feature.maximum,
+            feature.nullable,
+        )
 
 
 @dataclass(frozen=True)

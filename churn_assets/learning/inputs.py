@@ -35,3 +35,15 @@ class FeatureLike(Protocol):
     @property
     def sensitive(self) -> bool:
         """Whether it is an attribute of a person that is never given as a reason."""
+
+    @property
+    def minimum(self) -> float | None:
+        """The least value that the definition allows; None where there is none."""
+
+    @property
+    def maximum(self) -> float | None:
+        """The greatest value that the definition allows; None where there is none."""
+
+    @property
+    def nullable(self) -> bool:
+        """Whether a customer may be without a value."""

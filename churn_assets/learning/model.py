@@ -117,6 +117,10 @@ class ChurnModel:
         """
         return self._calibration.apply(self._by_chunk(frame, self._trees.margins, chunk_rows, ()))
 
+    def probabilities_of(self, rows: Matrix) -> Floats:
+        """Return the same for rows that are encoded already, the contract's columns in its order, missing as NaN."""
+        return self._calibration.apply(self._trees.margins(rows))
+
     def score(self, frame: pl.DataFrame, *, chunk_rows: int = CHUNK_ROWS) -> pl.DataFrame:
         """Return `customer_id, churn_probability, churn_prediction, risk_band, confidence`, in row order.
 
@@ -148,6 +152,10 @@ class ChurnModel:
         """
         width = len(self._contract.features) + 1
         return self._by_chunk(frame, self._trees.contributions, chunk_rows, (width,))
+
+    def contributions_of(self, rows: Matrix) -> Floats:
+        """Return the same for rows that are encoded already."""
+        return self._trees.contributions(rows)
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the summed gain, the greatest first; shares sum to 1 (all 0 without a split)."""

@@ -20,9 +20,14 @@ def top_reasons(model: ChurnModel, frame: pl.DataFrame, count: int = 3) -> list[
         frame: the feature matrix of the customers in question (about 4 ms each).
         count: at most so many causes a customer.
     """
-    causes, strengths = _by_cause(model, model.contributions(frame))
+    return strongest_causes(model, model.contributions(frame), count)
+
+
+def strongest_causes(model: ChurnModel, contributions: Floats, count: int = 3) -> list[list[str]]:
+    """Return the same from TreeSHAP values that are there already, a row per customer."""
+    causes, strengths = _by_cause(model, contributions)
     if not causes:
-        return [[] for _ in range(frame.height)]
+        return [[] for _ in range(len(contributions))]
     order = np.argsort(-strengths, axis=1, kind="stable")[:, :count]
     return [
         [causes[place] for place in places if strengths[row, place] > 0.0]

@@ -29,6 +29,9 @@ class Feature:
     categories: tuple[str, ...] = ()
     cause: str = ""
     sensitive: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = True
 
 
 FALLING = ("calls_trend", "data_usage_trend", "app_sessions_30d", "unique_contacts_30d", "recent_frequency")

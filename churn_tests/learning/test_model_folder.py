@@ -83,10 +83,10 @@ TAMPERINGS: dict[str, tuple[Tamper, str]] = {
     "contract no JSON": (lambda folder: (folder / "contract.json").write_text("{"), "no JSON"),
     "contract no text": (lambda folder: (folder / "contract.json").write_bytes(b"\xff\xfe"), "no UTF-8"),
     "field missing": (
-        lambda folder: (folder / "contract.json").write_text('{"schema_version": 1}'),
+        lambda folder: (folder / "contract.json").write_text('{"schema_version": 2}'),
         "not the fields",
     ),
-    "later release": (lambda folder: rewritten_contract(folder, schema_version=2), "schema version 2"),
+    "later release": (lambda folder: rewritten_contract(folder, schema_version=3), "schema version 3"),
     "value of another type": (lambda folder: rewritten_contract(folder, threshold="high"), "another type"),
     "file outside the folder": (
         lambda folder: rewritten_contract(folder, files={"../elsewhere": "0"}),

@@ -42,6 +42,9 @@ class Feature:
         cause: what an agent can say aloud when the feature speaks for leaving; several may share one.
         categories: the known values of a category, else empty.
         sensitive: an attribute of the fairness checks, never to be said aloud.
+        minimum: the least value that the definition allows; None where there is none.
+        maximum: the greatest one.
+        nullable: whether the definition knows customers without a value; a category may always be missing.
     """
 
     number: int
@@ -53,6 +56,9 @@ class Feature:
     cause: str
     categories: tuple[str, ...] = ()
     sensitive: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    nullable: bool = True
 
     @property
     def kind(self) -> Literal["number", "category"]:
@@ -159,6 +165,27 @@ _VOCABULARIES = {
     "region": REGIONS,
 }
 _SENSITIVE = ("age_group", "region")
+_SHARES = frozenset({"share", "0 to 1", "0 or 1"})
+_UNBOUNDED = frozenset({"contract_days_remaining", "days_since_plan_change"})
+"""A contract may have run out; a change of plan may be booked for a day to come."""
+_NULLABLE = frozenset(
+    {
+        "recency_days",
+        "monetary_avg",
+        "monetary_std",
+        "tenure_days",
+        "bill_shock",
+        "calls_duration_avg_30d",
+        "days_since_last_call",
+        "avg_resolution_time_h",
+        "days_since_last_app_use",
+        "contract_days_remaining",
+        "days_since_plan_change",
+        "plan_price_change_ratio",
+        *_VOCABULARIES,
+    }
+)
+"""Averages, ages and deviations that do not exist for every customer; counts, sums and shares are 0 instead."""
 
 _BLOCKS = (
     (TRANSACTIONS, _BILLING),
@@ -167,6 +194,16 @@ _BLOCKS = (
     (APP_USAGE, _APP),
     (CUSTOMERS, _PERSON),
 )
+
+
+def _bounds(name: str, unit: str) -> tuple[float | None, float | None]:
+    """Return the least and the greatest value that a definition allows."""
+    if name in _UNBOUNDED or name in _VOCABULARIES:
+        return None, None
+    if name == "plan_monthly_eur":
+        return 0.0, CUSTOMERS.column(name).high
+    return 0.0, 1.0 if unit in _SHARES else None
+
 
 FEATURES: tuple[Feature, ...] = tuple(
     Feature(
@@ -179,6 +216,9 @@ FEATURES: tuple[Feature, ...] = tuple(
         cause=cause,
         categories=_VOCABULARIES.get(name, ()),
         sensitive=name in _SENSITIVE,
+        minimum=_bounds(name, unit)[0],
+        maximum=_bounds(name, unit)[1],
+        nullable=name in _NULLABLE,
     )
     for number, (table, (name, dtype, unit, description, cause)) in enumerate(
         ((table.name, row) for table, block in _BLOCKS for row in block), start=1
