@@ -63,6 +63,16 @@ class Home:
         return self.root / "audit" / "audit.jsonl"
 
     @property
+    def serving(self) -> Path:
+        """What the scoring service knows of its own: API keys, limits, logs."""
+        return self.root / "serving"
+
+    @property
+    def online_store(self) -> Path:
+        """Snapshots of the features for scoring by customer id, where no Redis is set."""
+        return self.root / "online_store"
+
+    @property
     def reports(self) -> Path:
         """Pages for people."""
         return self.root / "reports"
