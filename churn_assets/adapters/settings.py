@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from churn_assets.adapters.files import write_atomically
 from churn_assets.adapters.home import Home
+from churn_assets.adapters.serving_settings import ServingSettings
 from churn_assets.domain.campaign_settings import CampaignSettings
 from churn_assets.domain.cleaning import CleaningLimits
 from churn_assets.domain.drift import DriftSettings
@@ -116,6 +117,7 @@ class Settings:
     campaign: CampaignSettings = dataclasses.field(default_factory=CampaignSettings)
     drift: DriftSettings = dataclasses.field(default_factory=DriftSettings)
     retraining: RetrainingSettings = dataclasses.field(default_factory=RetrainingSettings)
+    serving: ServingSettings = dataclasses.field(default_factory=ServingSettings)
 
 
 def load_settings(home: Home, environment: Mapping[str, str] | None = None) -> Settings:

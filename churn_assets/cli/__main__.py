@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from churn_assets.cli import bench, doctor, exports, release, run, simulate, status, ui
+from churn_assets.cli import (
+    bench,
+    deploy,
+    doctor,
+    exports,
+    key,
+    release,
+    run,
+    score,
+    serve,
+    simulate,
+    status,
+    ui,
+)
 from churn_assets.cli.screen import complain
 
 app = typer.Typer(
@@ -16,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for module in (simulate, run, status, exports, release, doctor, ui, bench):
+for module in (simulate, run, status, exports, release, serve, deploy, score, key, doctor, ui, bench):
     module.register(app)
 
 

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal, TypeVar, get_args
 
 import polars as pl
 
-RISK_BANDS = ("low", "medium", "high", "critical")
-CONFIDENCES = ("low", "medium", "high")
+RiskBand = Literal["low", "medium", "high", "critical"]
+Confidence = Literal["low", "medium", "high"]
+Word = TypeVar("Word", bound=str)
+RISK_BANDS: tuple[RiskBand, ...] = get_args(RiskBand)
+CONFIDENCES: tuple[Confidence, ...] = get_args(Confidence)
 _SURE, _FAIRLY_SURE = 3.0, 1.5
 
-Edges = Sequence[tuple[float, str]]
+Edges = Sequence[tuple[float, Word]]
 """A word and the least value that it needs; the first that fits is taken, the last one needs none."""
 
 
-def risk_band_edges(threshold: float, base_rate: float) -> Edges:
+def risk_band_edges(threshold: float, base_rate: float) -> Edges[RiskBand]:
     """Return the bands: `high` and `critical` are the customers who are predicted to churn.
 
     low: below the base rate, so less at risk than the average customer; medium: from there to the threshold;
@@ -32,7 +36,7 @@ def risk_band_edges(threshold: float, base_rate: float) -> Edges:
     )
 
 
-CONFIDENCE_EDGES: Edges = (
+CONFIDENCE_EDGES: Edges[Confidence] = (
     (math.log(_SURE), "high"),
     (math.log(_FAIRLY_SURE), "medium"),
     (-math.inf, "low"),
@@ -49,7 +53,7 @@ def log_odds_of_threshold(threshold: float) -> float:
     return math.log(inside) - math.log1p(-inside)
 
 
-def word_of(value: float, edges: Edges) -> str:
+def word_of(value: float, edges: Edges[Word]) -> Word:
     """Return the word of one value."""
     return next(word for least, word in edges if value >= least)
 
@@ -65,16 +69,16 @@ def confidence_of(probability: pl.Expr, threshold: float) -> pl.Expr:
     return _words(distance, CONFIDENCE_EDGES)
 
 
-def _words(value: pl.Expr, edges: Edges) -> pl.Expr:
+def _words(value: pl.Expr, edges: Edges[Word]) -> pl.Expr:
     *named, (_, otherwise) = edges
     (least, word), *rest = named
-    chosen = pl.when(value >= least).then(pl.lit(word))
+    chosen: pl.expr.whenthen.Then | pl.expr.whenthen.ChainedThen = pl.when(value >= least).then(pl.lit(word))
     for edge, name in rest:
         chosen = chosen.when(value >= edge).then(pl.lit(name))
     return chosen.otherwise(pl.lit(otherwise))
 
 
-def confidence_word(probability: float, edge: float) -> str:
+def confidence_word(probability: float, edge: float) -> Confidence:
     """Return how sure one prediction is.
 
     Args:

@@ -6,8 +6,10 @@ from hashlib import blake2b
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from churn_assets.domain.assignment import keyed_draws
+from churn_assets.domain.assignment import ARMS, Split, keyed_draws
 
 
 def test_a_draw_depends_on_the_key_and_the_customer_alone() -> None:
@@ -34,3 +36,53 @@ def test_draws_are_even_over_customers_and_unrelated_between_keys() -> None:
 
     assert np.abs(shares - 0.1).max() < 0.01
     assert abs(np.corrcoef(first, second)[0, 1]) < 0.03
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_a_change_of_the_share_moves_only_the_difference(before: float, after: float) -> None:
+    ids = range(1, 2_001)
+    former, latter = (Split("spring", share).arms_of(ids) for share in (before, after))
+
+    moved = {(one, other) for one, other in zip(former, latter, strict=True) if one != other}
+    direction = ("champion", "challenger") if after > before else ("challenger", "champion")
+
+    assert moved <= {direction}
+    count = sum(one != other for one, other in zip(former, latter, strict=True))
+    assert abs(count / len(ids) - abs(after - before)) < 0.06
+
+
+def test_the_challenger_gets_its_share_and_the_same_customers_by_one_and_by_many() -> None:
+    split = Split("spring", 0.1)
+    arms = split.arms_of(range(100_000))
+
+    assert abs(arms.count("challenger") / len(arms) - 0.1) < 0.003
+    assert [split.arm_of(customer) for customer in range(1_000)] == arms[:1_000]
+
+
+def test_who_is_on_which_arm_is_written_in_stone() -> None:
+    """A change of the function would deal every running experiment anew: it must fail here."""
+    challengers = [
+        customer for customer in range(1, 60) if Split("spring", 0.1).arm_of(customer) != "champion"
+    ]
+
+    assert challengers == [9, 21, 41, 42, 54, 55]
+
+
+def test_another_experiment_deals_anew() -> None:
+    ids = range(10_000)
+    one, other = (Split(name, 0.5).arms_of(ids) for name in ("spring", "summer"))
+
+    agreeing = sum(first == second for first, second in zip(one, other, strict=True))
+
+    assert abs(agreeing / len(ids) - 0.5) < 0.03
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_none_and_all_are_shares(share: float) -> None:
+    assert set(Split("spring", share).arms_of(range(1_000))) == {ARMS[int(share)]}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_no_other_share_is_taken(share: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        Split("spring", share)
