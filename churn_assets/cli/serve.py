@@ -67,13 +67,13 @@ class _Serving:
 
         self._refuse_a_second_one()
         configuration = self._first_configuration()
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, lambda *_: self._ended.set())
+        self._end_on_signals()
         cluster = LocalCluster(self._places, self._settings, digest_of_code())
         started = time.monotonic()
         try:
             with ERR.status("starting") as status:
                 cluster.start(configuration, lambda text: self._show(status, text))
+            self._end_on_signals()  # Ray has put handlers of its own in their place
             self._announce(configuration, time.monotonic() - started)
             return self._watch(cluster, configuration)
         except StartError as problem:
@@ -83,6 +83,10 @@ class _Serving:
             self._places.service.unlink(missing_ok=True)
             ERR.print("stopping", highlight=False)
             cluster.stop()
+
+    def _end_on_signals(self) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, lambda *_: self._ended.set())
 
     @staticmethod
     def _show(status: Status, text: str) -> None:

@@ -20,6 +20,7 @@ from churn_assets.defs import (
     schedules,
     scoring,
     sensors,
+    serving_store,
     training_set,
 )
 from churn_assets.defs.project import Project
@@ -30,14 +31,15 @@ def build_definitions(home: Home, resources: Mapping[str, object] | None = None)
 
     Args:
         home: where its state lies.
-        resources: overrides of `lake`, `source`, `registry` and `audit`.
+        resources: overrides of `lake`, `source`, `registry`, `audit` and `online_store`.
     """
     return definitions_of(Project.of(home), resources)
 
 
 def definitions_of(project: Project, resources: Mapping[str, object] | None = None) -> dg.Definitions:
     """Return the definitions of a project that has been read."""
-    layers = (raw, cleaned, features, training_set, challenger, promotion, scoring, retention, monitoring)
+    closing, training = (raw, cleaned, features), (training_set, challenger, promotion)
+    layers = (*closing, *training, scoring, retention, monitoring, serving_store)
     by_name = {job.name: job for job in jobs.build()}
     return dg.Definitions(
         assets=[asset for layer in layers for asset in layer.build(project)],

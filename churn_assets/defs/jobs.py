@@ -13,7 +13,7 @@ SCORE = "score_month"
 MONTHLY = "monthly_churn"
 
 _CLOSING = AssetSelection.groups("raw", "cleaned", "features")
-_SCORING = AssetSelection.groups("scoring", "retention", "monitoring")
+_SCORING = AssetSelection.groups("scoring", "retention", "monitoring", "serving")
 
 
 def build() -> list[Job]:
@@ -36,7 +36,7 @@ def build() -> list[Job]:
         dg.define_asset_job(
             SCORE,
             _SCORING,
-            description="Score a month with the champion of the day: scores, campaign list, drift report.",
+            description="Score a month with the champion of the day: scores, campaign list, drift report, online features.",
         ),
         dg.define_asset_job(
             MONTHLY,

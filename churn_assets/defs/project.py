@@ -17,6 +17,7 @@ from churn_assets.adapters.audit import AuditLog
 from churn_assets.adapters.deliveries import FilesSource, Source, SqlSource
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
+from churn_assets.adapters.online_store import store_from
 from churn_assets.adapters.registry import ModelRegistry
 from churn_assets.adapters.settings import Settings, SettingsError, digest_of, load_settings
 from churn_assets.domain.features.catalogue import Feature, features_of
@@ -95,6 +96,7 @@ class Project:
                 self.home.models,
             ),
             "audit": AuditLog(self.home.audit_log),
+            "online_store": store_from(self.settings.serving.online_store_url, self.home),
         }
 
     def spec(  # noqa: PLR0913  what an asset says of itself

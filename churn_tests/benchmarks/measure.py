@@ -1,7 +1,7 @@
 """Runs a benchmark at a size in processes of its own, so that one's memory and warm caches are not another's.
 
 A benchmark is a module with `STAGES`: functions of (home, customers) that run in order, each in a fresh process, and
-return how many rows they handled. Stages whose name begins with `prepare` are not reported.
+return how many rows they handled, or a `Measured` with further figures. Stages whose name begins with `prepare` are not reported.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-BENCHMARKS = ("simulate", "features", "scoring", "month")
+from churn_tests.benchmarks.measured import Measured
+
+BENCHMARKS = ("simulate", "features", "scoring", "month", "online_store")
 SIZES = (24_000, 96_000)
 
-Stage = Callable[[Path, int], int]
+Stage = Callable[[Path, int], int | Measured]
 
 
 def measure(name: str, customers: int) -> list[dict[str, Any]]:
@@ -62,16 +64,18 @@ def main() -> None:
     asked = parser.parse_args()
     stage = _stages(asked.name)[asked.stage]
     started = time.perf_counter()
-    rows = stage(Path(asked.home), asked.customers)
+    result = stage(Path(asked.home), asked.customers)
     seconds = time.perf_counter() - started
+    measured = result if isinstance(result, Measured) else Measured(result)
     figure = {
         "benchmark": asked.name,
         "stage": asked.stage,
         "customers": asked.customers,
-        "rows": rows,
+        "rows": measured.rows,
         "seconds": seconds,
-        "rows_per_second": rows / seconds,
+        "rows_per_second": measured.rows / seconds,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "extra": dict(measured.extra),
     }
     sys.stdout.write(json.dumps(figure) + "\n")
 

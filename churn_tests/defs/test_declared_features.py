@@ -10,6 +10,7 @@ import pytest
 from churn_assets.adapters.champions import CHALLENGERS
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.lake import Lake
+from churn_assets.adapters.online_store import FilesStore
 from churn_assets.adapters.registry import ModelRegistry
 from churn_assets.defs.build import definitions_of
 from churn_assets.defs.live import live
@@ -49,4 +50,11 @@ def test_declared_columns_reach_the_model(home: Home, tmp_path: Path) -> None:
     assert [(feature.name, feature.kind, feature.vocabulary) for feature in learned[-2:]] == [
         ("segment", "category", ("blue", "gold")),
         ("household", "number", ()),
+    ]
+
+    published = FilesStore(home.online_store).current()
+    assert published is not None
+    assert [(feature.name, feature.vocabulary) for feature in published.features[-2:]] == [
+        ("segment", ("blue", "gold")),
+        ("household", ()),
     ]

@@ -35,6 +35,7 @@ GROUPS = {
     "scoring": ["churn_scores"],
     "retention": ["campaign_list", "campaign_outcome"],
     "monitoring": ["drift_report"],
+    "serving": ["online_features"],
 }
 BLOCKING = {
     *(
@@ -50,6 +51,7 @@ BLOCKING = {
     "expected_profit_positive",
     "scores_cover_active_customers",
     "nobody_who_opted_out",
+    "online_features_match_lake",
 }
 WARNING = {"customers_categories_are_known", "not_worse_than_champion", "operating_point_is_possible"}
 

@@ -1,0 +1,1 @@
+"""Tests of `churn_assets.adapters.online_store`."""
