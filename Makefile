@@ -8,7 +8,7 @@ DEVELOP := $(VENV)/.develop-installed
 export CHURN_HOME ?= $(CURDIR)/var
 export DAGSTER_HOME := $(CHURN_HOME)/dagster
 
-.PHONY: help setup setup-develop run test lint format ui bench lock clean
+.PHONY: help setup setup-develop run test lint format ui serve bench lock clean
 
 help: ## print the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -27,7 +27,7 @@ run: setup ## the embedded operator's year: data, models, gates, scores, campaig
 	@$(BIN)/churn run
 
 test: setup-develop ## the whole test suite
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 lint: setup-develop ## format, rules, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -41,6 +41,9 @@ format: setup-develop ## let ruff format and mend what it can
 
 ui: setup ## Dagster's webserver and daemon on the same state
 	@$(BIN)/churn ui
+
+serve: setup ## real-time scoring on the same state, in the foreground
+	@$(BIN)/churn serve
 
 bench: setup ## the benchmarks, each a table and a JSON file
 	@$(BIN)/churn bench all

@@ -60,6 +60,7 @@ class Challenger:
         self._on_change = on_change
         self._failures = 0
         self._probe: asyncio.Task[None] | None = None
+        self._question: tuple[str, Matrix] = ("", np.empty((0, 0), dtype=np.float32))
 
     @property
     def away(self) -> bool:
@@ -73,15 +74,13 @@ class Challenger:
             Away: it is away, late, has another model, or gave something that is no probability.
         """
         if self.away:
+            self._question = (digest, np.zeros_like(rows[:1]))
             raise Away("away")
         try:
-            found = await self._within(self._link.score(digest, rows))
+            found = await self._scores(digest, rows)
         except Away:
             self._failed(digest, rows)
             raise
-        if len(found) != len(rows) or not all(0.0 <= probability <= 1.0 for probability in found):
-            self._failed(digest, rows)
-            raise Away("wrong")
         self._failures = 0
         return found
 
@@ -102,6 +101,12 @@ class Challenger:
         except Away:
             return "loading"
 
+    async def _scores(self, digest: str, rows: Matrix) -> list[float]:
+        found = await self._within(self._link.score(digest, rows))
+        if len(found) != len(rows) or not all(0.0 <= probability <= 1.0 for probability in found):
+            raise Away("wrong")
+        return found
+
     async def _within(self, answer: Awaitable[T], timeout_s: float | None = None) -> T:
         try:
             async with asyncio.timeout(timeout_s or self._timeout_s):
@@ -116,17 +121,16 @@ class Challenger:
     def _failed(self, digest: str, rows: Matrix) -> None:
         self._failures += 1
         if self._failures >= _FAILURES and self._probe is None:
-            self._probe = asyncio.get_running_loop().create_task(
-                self._find_back(digest, np.zeros_like(rows[:1]))
-            )
+            self._question = (digest, np.zeros_like(rows[:1]))
+            self._probe = asyncio.get_running_loop().create_task(self._find_back())
             self._on_change(True)  # noqa: FBT003  told whether it is away
 
-    async def _find_back(self, digest: str, row: Matrix) -> None:
-        """Ask with a row that is nobody's until an answer comes, then let customers ask again."""
+    async def _find_back(self) -> None:
+        """Ask what customers would ask, with a row that is nobody's, until an answer comes; then let them ask again."""
         while True:
             await asyncio.sleep(_PROBE_EVERY_S)
             with contextlib.suppress(Away):
-                await self._within(self._link.score(digest, row))
+                await self._scores(*self._question)
                 break
         self._failures, self._probe = 0, None
         self._on_change(False)  # noqa: FBT003  likewise

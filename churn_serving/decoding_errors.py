@@ -15,7 +15,8 @@ from churn_serving.problems import Problem
 _PATH = re.compile(r" - at `(\$[^`]*)`$")
 _UNKNOWN = re.compile(r"^Object contains unknown field `(.*)`$", re.DOTALL)
 _MISSING = re.compile(r"^Object missing required field `(\w+)`$")
-_SAFE_PATH = re.compile(r"\$(?:\.\w+|\[\d+\])*")
+_PLACES = re.compile(r"\$(?:\.\w+|\[\d+\])*")
+_FIELDS = ("customer_id", "features", "overrides", "customers", "threshold")
 
 
 def problem_of(error: Exception, names: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Problem:
@@ -30,7 +31,7 @@ def problem_of(error: Exception, names: Sequence[str], categories: Mapping[str, 
         return Problem(422, "the body is nested too deeply: an object of flat features is expected")
     message = str(error)
     found = _PATH.search(message)
-    path = found.group(1) if found and _SAFE_PATH.fullmatch(found.group(1)) else None
+    path = found.group(1) if found and _is_ours(found.group(1), names) else None
     plain = message[: found.start()] if found else message
     if missing := _MISSING.match(plain):
         return Problem(
@@ -48,10 +49,14 @@ def problem_of(error: Exception, names: Sequence[str], categories: Mapping[str, 
     )
 
 
+def _is_ours(path: str, names: Sequence[str]) -> bool:
+    """Tell whether a path consists of our names alone; the name of an unknown field may look like one."""
+    return bool(_PLACES.fullmatch(path)) and {*names, *_FIELDS}.issuperset(re.findall(r"\.(\w+)", path))
+
+
 def _unknown(name: str, names: Sequence[str]) -> str:
     """Say that a field is not known, and which known one is alike, without repeating it."""
-    known = (*names, "customer_id", "features", "overrides", "customers", "threshold")
-    alike = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.7)
+    alike = difflib.get_close_matches(name[:64], (*names, *_FIELDS), n=1, cutoff=0.7)
     return "an unknown field" + (
         f": did you mean {alike[0]}?" if alike else "; /openapi.json lists the known ones"
     )

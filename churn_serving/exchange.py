@@ -75,8 +75,10 @@ async def answer(
     body: bytes,
     media_type: bytes = JSON,
     headers: Headers | None = None,
+    *,
+    head: bool = False,
 ) -> None:
-    """Send an answer; Ray's server adds the header `X-Request-ID` to each."""
+    """Send an answer, to HEAD without its body; Ray's server adds the header `X-Request-ID` to each."""
     sent = [
         (b"content-type", media_type),
         (b"content-length", b"%d" % len(body)),
@@ -84,7 +86,7 @@ async def answer(
         *(headers or ()),
     ]
     await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": b"" if head else body})
 
 
 async def refuse(send: Send, problem: Problem, request_id: str, headers: Headers | None = None) -> None:

@@ -85,7 +85,7 @@ class StoreInputs:
         features: the model's features, in the contract's order.
 
     Raises:
-        InputsError: the snapshot lacks a feature.
+        InputsError: the snapshot lacks a feature, or has it as another kind.
     """
 
     def __init__(self, columns: Sequence[StoredColumn], features: Sequence[ContractFeature]) -> None:
@@ -95,6 +95,12 @@ class StoreInputs:
                 f"the online store lacks {', '.join(missing)}, which the model reads: publish the month again with the "
                 "features that it was trained on"
             )
+        for feature in features:
+            if (kind := columns[places[feature.name]].kind) != feature.kind:
+                raise InputsError(
+                    f"{feature.name} is a {kind} in the online store, the model reads a {feature.kind}: publish the month "
+                    "again with the features that it was trained on"
+                )
         self._places = np.array([places[feature.name] for feature in features], dtype=np.intp)
         self._recoded = [
             (place, _recoding(columns[places[feature.name]].vocabulary, feature.vocabulary))

@@ -145,13 +145,27 @@ class Keeper:
         golden = await golden_of(snapshot) if snapshot is not None else None
         served = await _beside(self._load, configuration, before.served if before else None, golden)
         await self._await_challenger(served)
-        store = StoreView.of(snapshot, served, self._stale_after) if snapshot is not None else None
-        self._service.force = InForce(served, store)
-        self._first_snapshot = None
+        self._service.force = InForce(served, self._fitted(snapshot, served))
+        self._first_snapshot, self._refused_snapshot = None, ""
         self._forget_failure_before(configuration.number)
         self._telemetry.configuration.labels(CHAMPION).set(configuration.number)
         self._telemetry.show_models({arm: view.served.version for arm, view in served.views.items()})
         _LOG.info("configuration %d is in force", configuration.number)
+
+    def _fitted(self, snapshot: OnlineSnapshot | None, served: Served) -> StoreView | None:
+        """Fit the snapshot in force to new models.
+
+        Raises:
+            RefusedModel: one of them reads what the snapshot lacks.
+        """
+        if snapshot is None:
+            return None
+        try:
+            return StoreView.of(snapshot, served, self._stale_after)
+        except InputsError as problem:
+            raise RefusedModel(
+                f"configuration {served.configuration.number} is not served: {problem}"
+            ) from problem
 
     def _load(self, configuration: Configuration, before: Served | None, golden: GoldenRows | None) -> Served:
         """Load what is new of a configuration; runs in a thread.
@@ -211,7 +225,10 @@ class Keeper:
         open_now = force.store.snapshot if force and force.store else self._first_snapshot
         try:
             manifest = await _beside(self._store.current)
-            if manifest is None or (open_now and open_now.manifest.snapshot_id == manifest.snapshot_id):
+            if manifest is None:
+                return
+            if open_now and open_now.manifest.snapshot_id == manifest.snapshot_id:
+                self._heal_store()
                 return
             if manifest.snapshot_id == self._refused_snapshot:
                 return
@@ -236,10 +253,15 @@ class Keeper:
                 await snapshot.close()
                 return
             self._service.force = InForce(force.served, view)
-        self.failures.pop(STORE, None)
+        self._heal_store()
         _LOG.info("the online store's snapshot %s is in force", name)
         if force.store is not None:
             self._start(_close_later(force.store.snapshot))
+
+    def _heal_store(self) -> None:
+        """Forget what was wrong with other snapshots: the one that is wanted is in force."""
+        self.failures.pop(STORE, None)
+        self._refused_snapshot = ""
 
     def _forget_failure_before(self, number: int) -> None:
         """A newer configuration heals; going back to an older one leaves the failure to be seen."""

@@ -9,7 +9,7 @@ import msgspec
 
 from churn_assets.adapters.serving_settings import ServingSettings
 from churn_assets.learning.contract import ContractFeature
-from churn_serving.answers import Answer, BatchAnswer
+from churn_serving.answers import Answer, BatchAnswer, Totals, Unscored
 from churn_serving.requests import GREATEST_ID
 from churn_serving.state import Served
 
@@ -37,12 +37,15 @@ class Health(msgspec.Struct):
 def openapi_of(served: Served, settings: ServingSettings, version: str) -> Document:
     """Return the document for what is served."""
     schema = served.schema
-    types = [schema.customer_type, schema.batch_type, Answer, BatchAnswer, ProblemDetails, Health]
+    types = [schema.customer_type, schema.batch_type, Answer, Unscored, Totals, ProblemDetails, Health]
     refs, components = msgspec.json.schema_components(types, ref_template=_REF)
-    customer, batch, answer, batch_answer, problem, health = refs
+    customer, batch, answer, unscored, totals, problem, health = refs
+    components["BatchAnswer"] = _batch_answer(answer, unscored, totals)
+    batch_answer = {"$ref": _REF.format(name="BatchAnswer")}
     features = {feature.name: feature for view in served.views.values() for feature in view.features}
-    example = {"customer_id": 7, "features": {name: _example(each) for name, each in features.items()}}
-    one_by_id = {"customer_id": 7, "overrides": {next(iter(features)): None}}
+    values = {name: _example(each) for name, each in features.items()}
+    example = {"customer_id": 7, "features": values}
+    one_by_id = {"customer_id": 7, "overrides": dict(list(values.items())[:1])}
     answers = _Answers(problem)
     return {
         "openapi": "3.1.0",
@@ -153,6 +156,18 @@ _DESCRIPTIONS: Mapping[int, str] = {
     429: "Over the key's rate; Retry-After says when to come again.",
     503: "Overloaded or not ready; Retry-After says when to come again.",
 }
+
+
+def _batch_answer(answer: Document, unscored: Document, totals: Document) -> Document:
+    """Return the schema of `BatchAnswer`: msgspec writes none for a union of structs without a tag."""
+    results = {"type": "array", "items": {"anyOf": [answer, unscored]}}
+    return {
+        "title": BatchAnswer.__name__,
+        "description": BatchAnswer.__doc__,
+        "type": "object",
+        "properties": {"results": results, "totals": totals},
+        "required": list(BatchAnswer.__struct_fields__),
+    }
 
 
 class _Answers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from churn_serving.scorer import Speaker
 from churn_serving.state import ArmView, InForce, Served, StoreView
 from churn_serving.telemetry import Telemetry
 
+_LOG = logging.getLogger(__name__)
 CHAMPION: Arm = "champion"
 CHALLENGER: Arm = "challenger"
 _ROWS_ON_THE_LOOP = 64
@@ -176,7 +178,10 @@ class ScoringService:
             for place, probability in zip(ours, given, strict=True):
                 row = asked[place].rows[CHAMPION]
                 found[place] = _Scored(probability, served.champion, row, fallback=place in fallback)
-            self._shadow(served, [asked[place] for place in ours if place not in fallback], given)
+            own = [
+                (asked[place], each) for place, each in zip(ours, given, strict=True) if place not in fallback
+            ]
+            self._shadow(served, own)
         return [scored for scored in found if scored is not None]
 
     async def _by_champion(self, served: Served, rows: Matrix) -> list[float]:
@@ -186,15 +191,16 @@ class ScoringService:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._scoring, served.scorer.probabilities, rows)
 
-    def _shadow(self, served: Served, asked: Sequence[_Asked], champion: Sequence[float]) -> None:
+    def _shadow(self, served: Served, scored: Sequence[tuple[_Asked, float]]) -> None:
         """Let the challenger score the champion's customers unseen; it costs the answer nothing."""
         view = served.challenger
-        if view is None or not served.configuration.shadow or len(asked) != len(champion) or not asked:
+        if view is None or not served.configuration.shadow or not scored:
             return
         if len(self._shadows) >= self._settings.shadow_concurrency:
-            self._telemetry.shadow.labels("dropped").inc(len(asked))
+            self._telemetry.shadow.labels("dropped").inc(len(scored))
             return
-        rows = np.stack([each.rows[CHALLENGER] for each in asked])
+        rows = np.stack([each.rows[CHALLENGER] for each, _ in scored])
+        champion = [probability for _, probability in scored]
         task = asyncio.get_running_loop().create_task(self._score_unseen(view, rows, champion))
         self._shadows.add(task)
         task.add_done_callback(self._shadows.discard)
@@ -225,6 +231,9 @@ class ScoringService:
             status = "late"
         except Away as away:
             status = "late" if away.reason == "late" else "unavailable"
+        except Exception as error:  # noqa: BLE001  the score is there, and nothing that a library raises may take it away
+            _LOG.error("reasons of version %s failed: %s", scored.view.served.version, type(error).__name__)
+            status = "unavailable"
         self._telemetry.reasons.labels(status).inc()
         return status, found[0] if found is not None else None
 

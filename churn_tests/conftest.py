@@ -20,6 +20,13 @@ MONTHS = 6
 CUSTOMERS = 8_000
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests on one worker, and all that ask the one running service on one too."""
+    for item in items:
+        asks_service = "running" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("service" if asks_service else str(item.path)))
+
+
 @pytest.fixture(scope="session")
 def deliveries(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The deliveries of a small operator of world A, January to June 2025; shared by all workers, never changed."""

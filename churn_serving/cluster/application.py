@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from churn_serving.cluster.arguments import ReplicaArguments
+from churn_serving.cluster.arguments import CODE_VARIABLE, ReplicaArguments
 from churn_serving.configuration import Configuration
 
 if TYPE_CHECKING:
@@ -27,22 +27,22 @@ def build(arguments: dict[str, Any]) -> Application:
     return application
 
 
-def declaration(arguments: ReplicaArguments, configuration: Configuration) -> dict[str, Any]:
+def declaration(arguments: ReplicaArguments, configuration: Configuration, code: str) -> dict[str, Any]:
     """Return the application as Ray's `ServeDeploySchema` has it.
 
-    Only `user_config` changes with a configuration: replicas stay and take it over live. Changed arguments, so changed
-    code, roll out new replicas before the old ones go.
+    Only `user_config` changes with a configuration: replicas stay and take it over live. Changed code changes the
+    environment of the replicas, which rolls new ones out before the old ones go. It must not change the arguments: Ray
+    2.60 builds the application anew for them, and for as long as that takes HAProxy has no replica to send to.
     """
     settings = arguments.settings
     change = {"configuration": configuration.plain()}
     shared = {
-        "ray_actor_options": {"num_cpus": 0},
+        "ray_actor_options": {"num_cpus": 0, "runtime_env": {"env_vars": {CODE_VARIABLE: code}}},
         "user_config": change,
         "health_check_period_s": 1.0,
         "health_check_timeout_s": 5.0,
         "graceful_shutdown_wait_loop_s": 0.2,
         "graceful_shutdown_timeout_s": 20.0,
-        "max_surge_percent": 100,
         "logging_config": {"enable_access_log": False, "log_level": "WARNING"},
     }
     return {
@@ -58,6 +58,8 @@ def declaration(arguments: ReplicaArguments, configuration: Configuration) -> di
                         "num_replicas": settings.champion_replicas,
                         # HAProxy holds requests back beyond `replica_concurrency`; Ray must never be the one to refuse.
                         "max_ongoing_requests": 4 * settings.replica_concurrency,
+                        # One new replica at a time: starting takes a core for seconds, and customers wait for it.
+                        "max_surge_percent": max(100 // settings.champion_replicas, 1),
                         **shared,
                     },
                     {
@@ -65,6 +67,7 @@ def declaration(arguments: ReplicaArguments, configuration: Configuration) -> di
                         "num_replicas": settings.challenger_replicas,
                         "max_ongoing_requests": 64,
                         "max_queued_requests": 128,
+                        "max_surge_percent": 100,
                         **shared,
                     },
                 ],

@@ -1,4 +1,4 @@
-"""What a replica is built with; another value of anything here rolls new replicas out."""
+"""What a replica is built with, and which code it runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from churn_assets.adapters.home import PROJECT_ROOT
 from churn_assets.adapters.serving_settings import ServingSettings
 
+CODE_VARIABLE = "SERVED_CODE"
+"""Tells a replica the digest of the code that it was started for."""
 _PACKAGES = ("churn_serving", "churn_assets/adapters", "churn_assets/domain", "churn_assets/learning")
 
 
@@ -21,14 +23,12 @@ class ReplicaArguments:
         home: the folder of the installation.
         host: where HAProxy listens.
         port: likewise.
-        code: digest of the code, so that changed code is a roll-out.
         settings: of serving.
     """
 
     home: str
     host: str
     port: int
-    code: str
     settings: ServingSettings
 
     def plain(self) -> dict[str, Any]:

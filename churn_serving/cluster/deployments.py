@@ -20,7 +20,8 @@ from churn_assets.learning.inputs import Matrix
 from churn_serving.access_log import AccessLog
 from churn_serving.challenger import Challenger
 from churn_serving.challenger_host import ChallengerHost
-from churn_serving.cluster.arguments import ReplicaArguments
+from churn_serving.cluster.arguments import CODE_VARIABLE, ReplicaArguments
+from churn_serving.cluster.environment import RuntimeFolders
 from churn_serving.cluster.loopback import keep_replica_on_loopback
 from churn_serving.cluster.proxy_guard import guard_proxy
 from churn_serving.configuration import Configuration
@@ -31,6 +32,7 @@ from churn_serving.keeper import Keeper
 from churn_serving.places import ServingPlaces
 from churn_serving.proving import RefusedModel
 from churn_serving.replica_status import ReplicaStatus, StatusFile
+from churn_serving.row_channel import RowChannel, answer_rows
 from churn_serving.security.key_file import KeyFile
 from churn_serving.security.keys import KeyWatch
 from churn_serving.security.limits import RateLimits
@@ -53,15 +55,19 @@ class _Entrance:
         await _DOORS[-1](scope, receive, send)
 
 
-class RayLink:
-    """The challenger behind a Ray handle."""
+class ReplicaLink:
+    """The challenger's replicas: over the machine's own channel where one is here, else behind a Ray handle."""
 
-    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+    def __init__(self, handle: DeploymentHandle[Any], channel: RowChannel) -> None:
         self._handle = handle
+        self._channel = channel
 
     async def score(self, digest: str, rows: Matrix) -> list[float]:
         """Return the probabilities that the model with this digest gives."""
-        found: bytes = await self._handle.score.remote(digest, rows.tobytes())
+        if self._channel.in_use:
+            found = await self._channel.ask(digest, rows.tobytes())
+        else:
+            found = await self._handle.score.remote(digest, rows.tobytes())
         probabilities: list[float] = np.frombuffer(found, dtype=np.float64).tolist()
         return probabilities
 
@@ -82,12 +88,13 @@ class _Replica:
         keep_replica_on_loopback()
         logging.getLogger("churn_serving").setLevel(logging.INFO)
         self._settings: ServingSettings = arguments.settings
-        self._code = arguments.code
+        self._code = os.environ.get(CODE_VARIABLE, "")
         home = Home(Path(arguments.home))
         self._places = ServingPlaces(home)
         self._telemetry = Telemetry(self._places.metrics)
         self._store = store_from(self._settings.online_store_url, home)
         self._status_file = StatusFile(self._places.replicas)
+        self._rows = RuntimeFolders.of(self._places).rows
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _start(self, work: Any) -> None:  # noqa: ANN401  a coroutine
@@ -123,6 +130,7 @@ class ChallengerReplica(_Replica):
         """Begin to load the challenger of a configuration; never fails."""
         if not self._beating:
             self._beating = True
+            self._server = await answer_rows(self._rows, self._host.score)
             self._start(self._beat())
         self._start(self._host.take(Configuration.from_plain(user_config["configuration"])))
 
@@ -152,8 +160,11 @@ class ChampionReplica(_Replica):
         parsed = ReplicaArguments.from_plain(arguments)
         super().__init__(parsed)
         self._arguments = parsed
+        self._channel = RowChannel(self._rows)
         self._challenger = Challenger(
-            RayLink(challenger), self._settings.challenger_timeout_ms / 1_000, self._telemetry.breaker.set
+            ReplicaLink(challenger, self._channel),
+            self._settings.challenger_timeout_ms / 1_000,
+            self._telemetry.breaker.set,
         )
         self._service = ScoringService(self._challenger, self._telemetry, self._settings)
         self._keeper = Keeper(
@@ -183,8 +194,10 @@ class ChampionReplica(_Replica):
         if self._begun:
             self._keeper.ask(configuration)
             return
+        await self._channel.look()
         await self._begin(configuration)
         self._begun = True
+        self._start(self._channel.watch())
         self._start(self._keeper.watch())
         self._start(self._beat())
         self._start(

@@ -48,6 +48,11 @@ class RuntimeFolders:
         return self.root / "h"
 
     @property
+    def rows(self) -> Path:
+        """The socket files on which the challenger's replicas are asked."""
+        return self.root / "c"
+
+    @property
     def stand_in(self) -> Path:
         """The program that Ray takes for HAProxy."""
         return self.root / "haproxy-hardened"

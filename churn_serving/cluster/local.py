@@ -41,9 +41,8 @@ class LocalCluster:
     def __init__(self, places: ServingPlaces, settings: ServingSettings, code: str) -> None:
         self._places = places
         self._settings = settings
-        self._arguments = ReplicaArguments(
-            str(places.home.root), settings.host, settings.port, code, settings
-        )
+        self._arguments = ReplicaArguments(str(places.home.root), settings.host, settings.port, settings)
+        self._code = code
         self._folders: RuntimeFolders | None = None
 
     def start(self, configuration: Configuration, progress: Progress) -> None:
@@ -83,7 +82,7 @@ class LocalCluster:
         from ray.serve.context import _get_global_client  # noqa: PLC0415
         from ray.serve.schema import ServeDeploySchema  # noqa: PLC0415
 
-        schema = ServeDeploySchema.model_validate(declaration(self._arguments, configuration))
+        schema = ServeDeploySchema.model_validate(declaration(self._arguments, configuration, self._code))
         client = _get_global_client()
         if client is None:
             raise StartError("Ray Serve is not started")
@@ -91,9 +90,7 @@ class LocalCluster:
 
     def renew(self, code: str, configuration: Configuration) -> None:
         """Roll out replicas that run other code; the old ones go when the new ones answer."""
-        self._arguments = ReplicaArguments(
-            self._arguments.home, self._arguments.host, self._arguments.port, code, self._settings
-        )
+        self._code = code
         self.declare(configuration)
 
     def status(self) -> tuple[str, str]:
