@@ -57,6 +57,7 @@ def diagnose(home: Home) -> Iterator[Diagnosis]:
     yield from _tried("settings", lambda: _settings(home))
     yield from _tried("deliveries", lambda: _deliveries(home))
     yield from _tried("audit log", lambda: _audit(home))
+    yield from _tried("serving", lambda: _serving(home))
 
 
 def _tried(subject: str, look: Callable[[], Diagnosis]) -> Iterator[Diagnosis]:
@@ -150,3 +151,24 @@ def _audit(home: Home) -> Diagnosis:
     return Diagnosis(
         "audit log", "verified" if verified.ok else "broken", "" if verified.ok else verified.sentence
     )
+
+
+def _serving(home: Home) -> Diagnosis:
+    """Look at what a start of the service needs, or at the one that runs."""
+    from churn_assets.adapters.online_store import store_from  # noqa: PLC0415
+    from churn_assets.adapters.settings import load_settings  # noqa: PLC0415
+    from churn_serving.change import running_service  # noqa: PLC0415
+    from churn_serving.places import ServingPlaces  # noqa: PLC0415
+    from churn_serving.security.keys import KeyFile  # noqa: PLC0415
+
+    places = ServingPlaces(home)
+    if places.api_keys.exists():
+        KeyFile(places.api_keys).load()
+    if (running := running_service(places)) is not None:
+        return Diagnosis("serving", f"runs at {running.url}")
+    snapshot = store_from(load_settings(home).serving.online_store_url, home).current()
+    if snapshot is None:
+        return Diagnosis(
+            "serving", "not running, no features of customers are published yet: `churn run` does"
+        )
+    return Diagnosis("serving", f"not running, features of {snapshot.month} are published")

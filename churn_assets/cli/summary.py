@@ -26,6 +26,7 @@ def print_summary(seen: Mapping[str, Any], stages: Sequence[Stage]) -> None:
             say(f"{stage.month}: {stage.sentence}")
     _model(seen)
     _campaign(seen)
+    _serving(seen)
     say(f"Data, models and reports are in {seen['home']}. `make ui` shows them in Dagster.")
 
 
@@ -105,6 +106,18 @@ def _campaign(seen: Mapping[str, Any]) -> None:
         f"Expected: {campaign['cost_eur']:,.0f} EUR spent, {campaign['saved_eur']:,.0f} EUR of acquisition saved, "
         f"{campaign['expected_profit_eur']:+,.0f} EUR. `churn campaign {campaign['month']} --out list.csv` exports it."
     )
+
+
+def _serving(seen: Mapping[str, Any]) -> None:
+    serving = seen.get("serving")
+    if serving is None:
+        return
+    configuration, trial = serving["configuration"], seen["experiment"]
+    where = f"at {serving['url']}" if serving["url"] else "by the next `churn serve`"
+    arms = f"champion {configuration['champion']['version']}"
+    if trial is not None:
+        arms += f", challenger {trial['challenger']} with {trial['challenger_share']:.0%}"
+    say(f"Served {where}: configuration {configuration['number']}, {arms}.")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -11,15 +11,13 @@ import polars as pl
 import pytest
 
 from churn_assets.adapters.home import Home
-from churn_assets.adapters.lake import Lake
 from churn_assets.defs.features import read_matrix
 from churn_assets.defs.project import Project
 from churn_assets.domain.assignment import Split
-from churn_assets.learning.model import ChurnModel
 from churn_assets.learning.reasons import top_reasons
-from churn_serving.versions import Versions
 from churn_tests.benchmarks.serving.running import Service
 from churn_tests.end_to_end.installation import JUNE
+from churn_tests.serving.cluster.models import model_of
 
 BATCH = 1_000
 
@@ -28,12 +26,6 @@ BATCH = 1_000
 def matrix(running: Service) -> pl.DataFrame:
     project = Project.of(Home(running.home.root))
     return read_matrix(project, project.lake, JUNE)
-
-
-def model(service: Service, version: str) -> ChurnModel:
-    lake = Lake(str(service.home.lake))
-    served = Versions(lake, None).numbered(version)  # type: ignore[arg-type]  the lake knows both
-    return ChurnModel.load(service.home.models / served.digest[:16], served.digest)
 
 
 def batch(service: Service, customers: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -63,8 +55,8 @@ def test_every_customer_gets_the_batch_s_score_on_the_arm_of_the_split(
     answers = batch(service, asked)
     split = Split("champion-challenger", 0.3)
     expected = {
-        "champion": model(service, "2").probabilities(matrix),
-        "challenger": model(service, "1").probabilities(matrix),
+        "champion": model_of(service, "2").probabilities(matrix),
+        "challenger": model_of(service, "1").probabilities(matrix),
     }
 
     assert [answer["customer_id"] for answer in answers] == matrix["customer_id"].to_list()
@@ -93,7 +85,7 @@ def test_reasons_are_the_batch_s_in_both_arms(service: Service, matrix: pl.DataF
     split = Split("champion-challenger", 0.3)
     for arm, version in (("champion", "2"), ("challenger", "1")):
         some = matrix.filter(pl.Series(split.arms_of(matrix["customer_id"])) == arm).head(5)
-        expected = top_reasons(model(service, version), some)
+        expected = top_reasons(model_of(service, version), some)
         for row, reasons in zip(some.iter_rows(named=True), expected, strict=True):
             answer = service.get(f"/customers/{row['customer_id']}/score?explain=true")
             assert (answer["arm"], answer["reasons_status"]) == (arm, "given")

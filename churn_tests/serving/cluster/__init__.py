@@ -1,0 +1,1 @@
+"""Mirrors `churn_serving.cluster`: what needs a real Ray."""
