@@ -82,12 +82,12 @@ class Changer:
     def apply(self, configuration: Configuration) -> Outcome:
         """Keep a configuration and see it served; what is refused is no longer wanted, the former one stays."""
         with self._alone():
-            before = self._history.served()
+            before = self._history.wanted()
             kept = self._history.keep(configuration)
             running = running_service(self._places)
             reason = self._awaited(kept) if running else self._proven(kept)
-            if reason and before is not None:
-                self._history.want(before.number)
+            if reason:
+                self._history.want(before.number if before else None)
             if not reason and running:
                 self._history.note_served(kept.number)
             return Outcome(kept, not reason, running is not None, reason)

@@ -33,11 +33,14 @@ class ConfigurationHistory:
             self._point("wanted", number)
             return kept
 
-    def want(self, number: int) -> None:
-        """Let a kept configuration be wanted again."""
+    def want(self, number: int | None) -> None:
+        """Let a kept configuration be wanted again, or none."""
         with self._locked():
-            self.read(number)
-            self._point("wanted", number)
+            if number is None:
+                (self._folder / "wanted").unlink(missing_ok=True)
+            else:
+                self.read(number)
+                self._point("wanted", number)
 
     def note_served(self, number: int) -> None:
         """Remember that all replicas served a configuration."""

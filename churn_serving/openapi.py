@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -18,13 +18,16 @@ _REF = "#/components/schemas/{name}"
 
 
 class ProblemDetails(msgspec.Struct, kw_only=True):
-    """RFC 9457. Names the field and what is wrong with it; never shows a value."""
+    """RFC 9457. Names the field and what is wrong with it; never shows a value.
+
+    A request that comes no further than the proxy (400, 408, 413, 503) has no id.
+    """
 
     type: str
     title: str
     status: int
     detail: str
-    request_id: str
+    request_id: str | msgspec.UnsetType = msgspec.UNSET
     field: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -40,6 +43,7 @@ def openapi_of(served: Served, settings: ServingSettings, version: str) -> Docum
     types = [schema.customer_type, schema.batch_type, Answer, Unscored, Totals, ProblemDetails, Health]
     refs, components = msgspec.json.schema_components(types, ref_template=_REF)
     customer, batch, answer, unscored, totals, problem, health = refs
+    components[schema.customer_type.__name__] |= _NOT_BOTH
     components["BatchAnswer"] = _batch_answer(answer, unscored, totals)
     batch_answer = {"$ref": _REF.format(name="BatchAnswer")}
     features = {feature.name: feature for view in served.views.values() for feature in view.features}
@@ -61,7 +65,7 @@ def openapi_of(served: Served, settings: ServingSettings, version: str) -> Docum
                 "post": _operation(
                     "predict",
                     "Score one customer, by features, or by id with the features of the online store.",
-                    answers.of({200: answer}, 408, 413, 415, 404, 422),
+                    answers.of({200: answer}, 404, 415, 422, 429),
                     body=_body(
                         customer,
                         {
@@ -77,7 +81,7 @@ def openapi_of(served: Served, settings: ServingSettings, version: str) -> Docum
                 "post": _operation(
                     "predictBatch",
                     f"Score up to {settings.batch_limit_customers:,} customers; results in order, and the totals.",
-                    answers.of({200: batch_answer}, 408, 413, 415, 422),
+                    answers.of({200: batch_answer}, 415, 422, 429),
                     body=_body(
                         batch,
                         {"two customers": {"customers": [{"customer_id": 7}, example], "threshold": 0.5}},
@@ -88,21 +92,23 @@ def openapi_of(served: Served, settings: ServingSettings, version: str) -> Docum
                 "get": _operation(
                     "scoreById",
                     "Score one customer with the features of the online store.",
-                    answers.of({200: answer}, 404, 422),
+                    answers.of({200: answer}, 404, 422, 429),
                     parameters=[_ID, _EXPLAIN],
                 )
             },
             "/health": {
                 "get": _operation(
-                    "health", "Whether the process answers.", {"200": _success(health)}, key=False
+                    "health",
+                    "Whether the process answers.",
+                    {"200": _success(health)} | answers.those(_OF_THE_PROXY),
+                    key=False,
                 )
             },
             "/ready": {
                 "get": _operation(
                     "ready",
                     "The served versions, the online store, and what could not be taken over.",
-                    answers.of({200: {"type": "object"}})
-                    | {"503": {"description": "No model answers.", "content": _json({"type": "object"})}},
+                    _with_report(answers.of({200: {"type": "object"}})),
                 )
             },
             "/metrics": {
@@ -130,6 +136,13 @@ def openapi_of(served: Served, settings: ServingSettings, version: str) -> Docum
     }
 
 
+_NOT_BOTH: Document = {
+    "not": {
+        "properties": {"features": {"type": "object"}, "overrides": {"type": "object"}},
+        "required": ["features", "overrides"],
+    }
+}
+"""Overrides change what the online store says, so that they make no sense beside features."""
 _EXPLAIN: Document = {
     "name": "explain",
     "in": "query",
@@ -145,11 +158,14 @@ _ID: Document = {
     "schema": {"type": "integer", "minimum": 1, "maximum": GREATEST_ID},
     "example": 7,
 }
+_OF_THE_PROXY = (400, 408, 413, 503)
+_OF_KEYS = (401, 403)
 _DESCRIPTIONS: Mapping[int, str] = {
+    400: "The request is no HTTP that the service understands.",
     401: "No key, or one that is not accepted.",
     403: "The key lacks the scope.",
     404: "The online store does not know the customer.",
-    408: "The body did not arrive in time.",
+    408: "The request did not arrive in time.",
     413: "The body is too large.",
     415: "The body is no JSON.",
     422: "The request does not fit the contract; the field is named.",
@@ -183,12 +199,22 @@ class _Answers:
         )
 
     def errors(self, *statuses: int) -> Document:
-        """Return those errors and the ones that every route has."""
+        """Return those errors and the ones that every route with a key has."""
+        return self.those({*_OF_THE_PROXY, *_OF_KEYS, *statuses})
+
+    def those(self, statuses: Iterable[int]) -> Document:
+        """Return those errors."""
         content = {"application/problem+json": {"schema": self._problem}}
         return {
             str(status): {"description": _DESCRIPTIONS[status], "content": content}
-            for status in sorted({401, 403, 429, 503, *statuses})
+            for status in sorted(statuses)
         }
+
+
+def _with_report(responses: Document) -> Document:
+    """Let 503 be the report of a service without a model, or the problem that nobody is there to report."""
+    content = _json({"type": "object"}) | responses["503"]["content"]
+    return responses | {"503": {"description": "No model answers.", "content": content}}
 
 
 def _operation(

@@ -17,9 +17,9 @@ class ServingSettings:
     champion_replicas: int = 2
     """Processes that take requests and score the champion's arm; with one, its death is felt for seconds."""
     challenger_replicas: int = 1
-    replica_concurrency: int = 16
+    replica_concurrency: int = 8
     """Requests that one champion replica works on at a time."""
-    queue_limit: int = 64
+    queue_limit: int = 32
     """Requests that may wait for a free replica; any more are refused at once with 503."""
     challenger_timeout_ms: float = 80.0
     """After so long the champion answers in the challenger's place."""
@@ -27,7 +27,7 @@ class ServingSettings:
     """Shadow requests under way at a time in a replica; any more are dropped and counted."""
     explain_budget_ms: float = 120.0
     """After so long the answer goes out without its reasons."""
-    body_limit_bytes: int = 65_536
+    body_limit_bytes: int = 32_768
     """Largest body of a request about one customer."""
     batch_limit_bytes: int = 2_097_152
     """Largest body of a batch."""

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from churn_assets.cli.screen import ERR, OUT, print_json
 
-SERVING = "serving"  # takes a quarter of an hour and starts servers, so `all` leaves it out
+SERVING, FAULTS = "serving", "faults"  # take a quarter of an hour and start servers, so `all` leaves them out
 Figures = list[dict[str, Any]]
 
 
@@ -24,7 +24,9 @@ def register(app: typer.Typer) -> None:
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="simulate, features, scoring, month, online_store; all of these; or serving."),
+        typer.Argument(
+            help="simulate, features, scoring, month, online_store; all of these; or serving, faults."
+        ),
     ] = "all",
     customers: Annotated[
         list[int] | None, typer.Option(help="Size, repeatable; by default two, so that growth shows.")
@@ -50,6 +52,8 @@ def bench(
         if customers:
             raise ValueError("the serving benchmark has no --customers: it has --clients and --seconds")
         figures = _served(clients, seconds)
+    elif name == FAULTS:
+        figures = _broken()
     elif clients or seconds:
         raise ValueError(f"--clients and --seconds are of the serving benchmark, not of {name}")
     else:
@@ -59,10 +63,16 @@ def bench(
     if json_file is not None:
         write_atomically(json_file, (json.dumps(figures, indent=2) + "\n").encode())
     if OUT.is_terminal or json_file is not None:
-        for table in _served_tables(figures) if name == SERVING else [_table(figures)]:
+        for table in _tables(name, figures):
             OUT.print(table)
     else:
         print_json(figures)
+
+
+def _tables(name: str, figures: Figures) -> list[Table]:
+    if name == SERVING:
+        return _served_tables(figures)
+    return [_felt(figures)] if name == FAULTS else [_table(figures)]
 
 
 def _staged(name: str, customers: list[int] | None) -> Figures:
@@ -72,7 +82,7 @@ def _staged(name: str, customers: list[int] | None) -> Figures:
     names = list(BENCHMARKS) if name == "all" else [name]
     if unknown := set(names) - set(BENCHMARKS):
         raise ValueError(
-            f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}, all and {SERVING}"
+            f"there is no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}, all, {SERVING} and {FAULTS}"
         )
     figures = []
     for each in names:
@@ -89,6 +99,35 @@ def _served(clients: list[int] | None, seconds: float | None) -> Figures:
     return measure_serving(
         None, seconds or SECONDS, clients or CLIENTS, say=lambda line: ERR.print(line, highlight=False)
     )
+
+
+def _broken() -> Figures:
+    """Break the scoring service in every way, and measure what its customers feel."""
+    from churn_tests.benchmarks.serving.faults import measure_faults  # noqa: PLC0415
+
+    return measure_faults(None, say=lambda line: ERR.print(line, highlight=False))
+
+
+def _felt(figures: Figures) -> Table:
+    """Return what was felt of each event."""
+    table = Table(header_style="bold", box=None)
+    table.add_column("event")
+    for column in ("requests", "failed", "outage s", "p50 ms", "p99 ms", "max ms", "by fallback"):
+        table.add_column(column, justify="right")
+    table.add_column("further figures")
+    plain = ("event", "requests", "failed", "outage_s", "p50_ms", "p99_ms", "max_ms", "fallbacks", "reasons")
+    for figure in figures:
+        further = [f"{name} {value:,.3g}" for name, value in figure.items() if name not in plain]
+        further += [f"{reason}: {count}" for reason, count in figure.get("reasons", {}).items()]
+        table.add_row(
+            figure["event"],
+            *(
+                f"{figure[name]:,.{places}f}" if name in figure else ""
+                for name, places in zip(plain[1:-1], (0, 0, 2, 1, 1, 1, 0), strict=True)
+            ),
+            ", ".join(further),
+        )
+    return table
 
 
 def _table(figures: Figures) -> Table:

@@ -15,7 +15,6 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.isotonic import isotonic_regression
 
 from churn_assets.learning.errors import ModelError
 from churn_assets.learning.inputs import Flags, Floats
@@ -143,6 +142,8 @@ def _fit_isotonic(margins: Floats, churned: Flags) -> IsotonicCalibration:
 
     A step of pure churners or pure stayers would promise certainty; half a customer of the other class prevents it.
     """
+    from sklearn.isotonic import isotonic_regression  # noqa: PLC0415  a second, which a scorer that starts has no use for
+
     knots, place, counts = np.unique(margins, return_inverse=True, return_counts=True)
     rate = np.bincount(place, weights=churned.astype(np.float64)) / counts
     steps = isotonic_regression(rate, sample_weight=counts.astype(np.float64))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,9 @@ class _Replica:
 
     def __init__(self, arguments: ReplicaArguments) -> None:
         keep_replica_on_loopback()
+        # LightGBM imports scikit-learn where it can, for wrappers that scoring has no use for: a second of each
+        # start. `import` reads None as: not installed.
+        sys.modules.setdefault("sklearn", None)  # type: ignore[arg-type]
         logging.getLogger("churn_serving").setLevel(logging.INFO)
         self._settings: ServingSettings = arguments.settings
         self._code = os.environ.get(CODE_VARIABLE, "")

@@ -18,6 +18,7 @@ from churn_serving.places import ServingPlaces
 
 _DRAIN_S = 2
 _LONGEST_TEMPORARY = 8
+_HEAD_BYTES = 8_192
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,11 @@ def _variables(
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(haproxy),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(haproxy / "server-state"),
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        # A line a request to a Python process, and a series for every word that a client takes for a method: ours count.
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
         "RAY_SERVE_HAPROXY_MAXCONN": "2048",
-        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(2 * settings.body_limit_bytes),
+        # A request that may go to another replica must lie in the buffer whole, with its head.
+        "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(settings.body_limit_bytes + _HEAD_BYTES),
         # Not least connections: a dead server has the fewest. And a retry goes to the next one at once.
         "RAY_SERVE_HAPROXY_BALANCE_ALGORITHM": "roundrobin",
         "RAY_SERVE_HAPROXY_OBSERVE_ERROR_LIMIT": "1",

@@ -18,8 +18,11 @@ from pathlib import Path
 
 _TUNING = "HARDENED_HAPROXY"
 _BACKEND = "http-churn"
+_KNOWN_METHODS = "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE QUERY"
 _DETAILS = {
     400: "the request is no HTTP that this service understands",
+    404: "there is no such route; /openapi.json lists them",
+    405: "this service answers GET and POST",
     408: "the request did not arrive in time",
     413: "the body is too large: send fewer customers at a time",
     500: "the service failed",
@@ -85,13 +88,13 @@ def rewritten(text: str, tuning: Tuning, errors: Path) -> str:
     text = _put(
         text,
         r"^    timeout client .*$",
-        f"    timeout client 30s\n    timeout http-request {tuning.request_timeout_s:g}s",
+        f"    timeout client 30s\n    timeout http-request {tuning.request_timeout_s * 1_000:.0f}ms",
     )
     text = _put(text, r"^    errorfile 50[234] .*$", None)
     text = _put(
         text,
         r"^    option httplog$",
-        "\n".join(f"    errorfile {code} {errors / f'{code}.http'}" for code in (400, 408)),
+        "\n".join(f"    errorfile {code} {errors / f'{code}.http'}" for code in (400, 408, 500)),
     )
     text = _put(
         text,
@@ -104,6 +107,11 @@ def rewritten(text: str, tuning: Tuning, errors: Path) -> str:
         r"^(frontend http_frontend\n    bind .*)$",
         r"\1" + "\n" + _frontend(tuning, errors, deployed=deployed),
     )
+    text = _put(  # Ray's own answer, before the application is there, repeats the path
+        text,
+        r"^    http-request return status 404 content-type text/plain lf-string .*$",
+        f"    http-request return status 503 {_problem(errors)}/503.json hdr Retry-After 1",
+    )
     if deployed:
         text = _put(text, r"^    server SERVE_PROXY_ACTOR-fallback-.* backup\n", "", least=0)
         text = _put(
@@ -114,16 +122,20 @@ def rewritten(text: str, tuning: Tuning, errors: Path) -> str:
 
 def _frontend(tuning: Tuning, errors: Path, *, deployed: bool) -> str:
     """Return the rules that a request meets first."""
-    problem = f"content-type application/problem+json file {errors}"
+    problem = _problem(errors)
     too_long = f"{{ req.hdr(content-length),length gt 12 }} or {{ req.hdr_val(content-length) gt {tuning.body_limit_bytes} }}"
     rules = [
         "option http-buffer-request",
+        "option disable-h2-upgrade",  # nothing of ours speaks it over plain TCP
+        f'http-request return status 405 {problem}/405.json hdr Allow "GET, POST" if !{{ method {_KNOWN_METHODS} }}',
+        f"http-request return status 400 {problem}/400.json if !{{ path_beg / }}",
         f"http-request return status 413 {problem}/413.json if {too_long}",
         "http-request del-header x-request-id if !{ req.hdr(x-request-id) -m reg ^[0-9a-fA-F-]{32,36}$ }",
         "http-request del-header x-request-timeout-seconds",
         "http-request del-header serve_multiplexed_model_id",
         "http-request del-header serve-multiplexed-model-id",
         "http-request del-header x-session-id",
+        "http-request del-header upgrade",  # a WebSocket's handshake is a request like any other, and asks for a key
         # Ray reads bodies ahead to notice a client that leaves; our door reads them itself, within its limits.
         "http-request set-header x-request-disconnect-disabled ?1",
     ]
@@ -135,9 +147,23 @@ def _frontend(tuning: Tuning, errors: Path, *, deployed: bool) -> str:
     if not tuning.ray_probes:
         rules.append(
             f"http-request return status 401 {problem}/401.json "
-            'hdr WWW-Authenticate "Basic realm=\\"churn\\"" if { path_beg /-/ }'
+            'hdr WWW-Authenticate "Basic realm=\\"churn\\"" if { path,url_dec -m beg /-/ }'
         )
+    rules += [_in_our_words(status, errors) for status in (400, 404, 408, 500, 503)]
     return "\n".join(f"    {rule}" for rule in rules)
+
+
+def _in_our_words(status: int, errors: Path) -> str:
+    """Return the rule that says anew what Ray or its web server, not our door, answered as plain text."""
+    retry = " hdr Retry-After 1" if status == 503 else ""
+    return (
+        f"http-response return status {status} {_problem(errors)}/{status}.json{retry} "
+        f"if {{ status {status} }} {{ res.hdr(content-type) -m beg text/plain }}"
+    )
+
+
+def _problem(errors: Path) -> str:
+    return f"content-type application/problem+json file {errors}"
 
 
 def _without_section(text: str, head: str) -> str:
