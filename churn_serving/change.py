@@ -79,13 +79,20 @@ class Changer:
         """All configurations."""
         return self._history
 
-    def apply(self, configuration: Configuration) -> Outcome:
-        """Keep a configuration and see it served; what is refused is no longer wanted, the former one stays."""
+    def apply(self, configuration: Configuration, code: str = "") -> Outcome:
+        """Keep a configuration and see it served; what is refused is no longer wanted, the former one stays.
+
+        Args:
+            configuration: what to serve.
+            code: digest of the code that new replicas are to be rolled out with; empty lets the replicas stay.
+        """
         with self._alone():
             before = self._history.wanted()
             kept = self._history.keep(configuration)
             running = running_service(self._places)
-            reason = self._awaited(kept) if running else self._proven(kept)
+            if code:
+                self._places.want_code(code)
+            reason = self._awaited(kept, code) if running else self._proven(kept)
             if reason:
                 self._history.want(before.number if before else None)
             if not reason and running:
@@ -103,15 +110,17 @@ class Changer:
                 return str(refused)
         return ""
 
-    def _awaited(self, configuration: Configuration) -> str:
+    def _awaited(self, configuration: Configuration, code: str) -> str:
         """Wait until the replicas serve a configuration; return why one does not."""
         deadline = time.monotonic() + _WITHIN_S
         while time.monotonic() < deadline:
             found = statuses(self._places.replicas)
             if refused := _refusal(found, configuration.number):
                 return refused
-            champions = [each for each in found if each.arm == "champion"]
-            if champions and all(each.in_force == configuration.number for each in found):
+            current = all(
+                each.in_force == configuration.number and (not code or each.code == code) for each in found
+            )
+            if current and any(each.arm == "champion" for each in found):
                 return ""
             time.sleep(_LOOK_EVERY_S)
         return f"the replicas did not take it over within {_WITHIN_S:.0f} s; GET /ready says what they serve"

@@ -22,7 +22,8 @@ _PAGE = b"""<!doctype html>
 </body>
 </html>
 """
-_START = b"""SwaggerUIBundle({url: "/openapi.json", dom_id: "#page", tryItOutEnabled: true, validatorUrl: null});
+_START = b"""// the origin, because a browser fetches no address that carries a password
+SwaggerUIBundle({url: location.origin + "/openapi.json", dom_id: "#page", tryItOutEnabled: true, validatorUrl: null});
 """
 _TYPES = {".html": b"text/html; charset=utf-8", ".css": b"text/css", ".js": b"text/javascript"}
 _OURS = {PAGE: _PAGE, "start.js": _START}

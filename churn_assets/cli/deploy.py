@@ -63,16 +63,11 @@ def deploy(
 
     home = Home.from_environment()
     changer = _changer(home)
-    if code:
-        from churn_serving.cluster.arguments import digest_of_code  # noqa: PLC0415
-        from churn_serving.places import ServingPlaces  # noqa: PLC0415
-
-        ServingPlaces(home).want_code(digest_of_code())
     if file is not None:
         wanted = Configuration.from_plain(_read(file))
     else:
         wanted = _wanted(home, changer, champion, challenger, challenger_share, shadow, experiment)
-    _finish(home, changer, wanted, reason or "deploy", "deploy", as_json=as_json)
+    _finish(home, changer, wanted, reason or "deploy", "deploy", as_json=as_json, code=code)
 
 
 def rollback(as_json: JsonOption = False) -> None:
@@ -140,15 +135,24 @@ def _wanted(
 
 
 def _finish(
-    home: Home, changer: Changer, wanted: Configuration, reason: str, action: str, *, as_json: bool
+    home: Home,
+    changer: Changer,
+    wanted: Configuration,
+    reason: str,
+    action: str,
+    *,
+    as_json: bool,
+    code: bool = False,
 ) -> None:
     import msgspec  # noqa: PLC0415
+
+    from churn_serving.cluster.arguments import digest_of_code  # noqa: PLC0415
 
     now = datetime.now(UTC)
     asked = msgspec.structs.replace(
         wanted, number=0, made_at=now.isoformat(timespec="seconds"), reason=reason
     )
-    outcome = changer.apply(asked)
+    outcome = changer.apply(asked, digest_of_code() if code else "")
     _record(home, outcome, action, now)
     if as_json:
         print_json(

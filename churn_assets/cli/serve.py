@@ -68,7 +68,9 @@ class _Serving:
         self._refuse_a_second_one()
         configuration = self._first_configuration()
         self._end_on_signals()
-        cluster = LocalCluster(self._places, self._settings, digest_of_code())
+        code = digest_of_code()
+        self._places.want_code(code)
+        cluster = LocalCluster(self._places, self._settings, code)
         started = time.monotonic()
         try:
             with ERR.status("starting") as status:
@@ -139,23 +141,25 @@ class _Serving:
             f"Documentation: {service.url}/docs (any user name, the key as password). Ctrl-C stops."
         )
         key = self._places.root / "local.key"
-        customer = self._a_customer()
-        path = f"/customers/{customer}/score?explain=true" if customer else "/ready"
-        if customer is None:
-            say(
-                "No features of customers are published yet: `churn run` publishes them; until then send features."
-            )
+        path = self._something_to_ask()
         say(f"curl -s -H \"X-API-Key: $(cat '{key}')\" '{service.url}{path}'")
 
-    def _a_customer(self) -> int | None:
+    def _something_to_ask(self) -> str:
+        """Return a path that has an answer: a customer where features are published."""
         from churn_assets.adapters.online_store import OnlineStoreError, store_from  # noqa: PLC0415
 
         try:
             manifest = store_from(self._settings.online_store_url, self._home).current()
         except OnlineStoreError as problem:
             complain(str(problem))
-            return None
-        return manifest.golden.customer_ids[0] if manifest and manifest.golden else None
+            return "/ready"
+        if manifest is None:
+            say(
+                "No features of customers are published: `churn run` publishes them; until then send features."
+            )
+        if manifest is None or manifest.golden is None:
+            return "/ready"
+        return f"/customers/{manifest.golden.customer_ids[0]}/score?explain=true"
 
     def _watch(self, cluster: LocalCluster, configuration: Configuration) -> int:
         """Hand over what becomes wanted, until a signal comes or Ray dies."""

@@ -125,11 +125,12 @@ def _frontend(tuning: Tuning, errors: Path, *, deployed: bool) -> str:
     problem = _problem(errors)
     too_long = f"{{ req.hdr(content-length),length gt 12 }} or {{ req.hdr_val(content-length) gt {tuning.body_limit_bytes} }}"
     rules = [
-        "option http-buffer-request",
         "option disable-h2-upgrade",  # nothing of ours speaks it over plain TCP
         f'http-request return status 405 {problem}/405.json hdr Allow "GET, POST" if !{{ method {_KNOWN_METHODS} }}',
         f"http-request return status 400 {problem}/400.json if !{{ path_beg / }}",
         f"http-request return status 413 {problem}/413.json if {too_long}",
+        # Not `option http-buffer-request`: that waits before any rule, so that a large body would be awaited first.
+        f"http-request wait-for-body time {round(tuning.request_timeout_s * 1_000)}ms",
         "http-request del-header x-request-id if !{ req.hdr(x-request-id) -m reg ^[0-9a-fA-F-]{32,36}$ }",
         "http-request del-header x-request-timeout-seconds",
         "http-request del-header serve_multiplexed_model_id",
