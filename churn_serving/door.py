@@ -211,9 +211,7 @@ class Door:
             return
         self._telemetry.limited.labels(key.id).inc()
         if math.isinf(wait):
-            raise Problem(
-                429, f"this key may ask about {key.burst} customers at once at the most", retry_after_s=60
-            )
+            raise Problem(413, f"this key may ask about {key.burst} customers at once at the most: send fewer")
         raise Problem(429, "this key has asked too often", retry_after_s=math.ceil(wait))
 
     async def _predict(self, visit: _Visit, key: ApiKey) -> _Reply:
@@ -261,6 +259,8 @@ class Door:
 
     async def _ready(self, _visit: _Visit, _key: ApiKey) -> _Reply:
         ready, report = self._readiness.report()
+        if self._keys.problem is not None:
+            report["failures"].append({"what": "API keys", "reason": self._keys.problem})
         return _Reply(
             self._encode(report),
             status=200 if ready else 503,
