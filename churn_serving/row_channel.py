@@ -16,6 +16,7 @@ import itertools
 import os
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -32,7 +33,7 @@ _GIVEN, _OTHER_MODEL, _FAILED = b"\x00", b"\x01", b"\x02"
 Answerer = Callable[[str, bytes], bytes]
 
 
-class _Frames(asyncio.Protocol):
+class _Frames(asyncio.Protocol, ABC):
     """Cuts what arrives into frames."""
 
     def __init__(self) -> None:
@@ -59,9 +60,9 @@ class _Frames(asyncio.Protocol):
             start = end
         del self._received[:start]
 
+    @abstractmethod
     def frame(self, content: bytes) -> None:
         """Take a frame without its length."""
-        raise NotImplementedError
 
     def send(self, content: bytes) -> None:
         """Send a frame."""

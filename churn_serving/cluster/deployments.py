@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import sys
+from abc import ABC, abstractmethod
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,7 @@ class ReplicaLink:
         return str(await self._handle.readiness.remote(digest, number))
 
 
-class _Replica:
+class _Replica(ABC):
     """What the replicas of both arms share: their places, their counters, their status."""
 
     def __init__(self, arguments: ReplicaArguments) -> None:
@@ -118,8 +119,9 @@ class _Replica:
             self._status_file.write(self._status())
             await asyncio.sleep(_BEAT_S)
 
+    @abstractmethod
     def _status(self) -> ReplicaStatus:
-        raise NotImplementedError
+        """Return what the replica says of itself now."""
 
 
 class ChallengerReplica(_Replica):
