@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from churn_assets.adapters.files import only_one
 from churn_serving.configuration import Configuration
 from churn_serving.history import ConfigurationHistory
 from churn_serving.places import ServingPlaces
@@ -86,7 +83,7 @@ class Changer:
             configuration: what to serve.
             code: digest of the code that new replicas are to be rolled out with; empty lets the replicas stay.
         """
-        with self._alone():
+        with only_one(self._places.root / ".change"):
             before = self._history.wanted()
             kept = self._history.keep(configuration)
             running = running_service(self._places)
@@ -124,16 +121,6 @@ class Changer:
                 return ""
             time.sleep(_LOOK_EVERY_S)
         return f"the replicas did not take it over within {_WITHIN_S:.0f} s; GET /ready says what they serve"
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._places.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(self._places.root / ".change", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(file)
 
 
 def _refusal(found: list[ReplicaStatus], number: int) -> str:

@@ -211,7 +211,9 @@ class Door:
             return
         self._telemetry.limited.labels(key.id).inc()
         if math.isinf(wait):
-            raise Problem(413, f"this key may ask about {key.burst} customers at once at the most: send fewer")
+            raise Problem(
+                413, f"this key may ask about {key.burst} customers at once at the most: send fewer"
+            )
         raise Problem(429, "this key has asked too often", retry_after_s=math.ceil(wait))
 
     async def _predict(self, visit: _Visit, key: ApiKey) -> _Reply:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
-from churn_assets.adapters.files import write_atomically
+from churn_assets.adapters.files import only_one, write_atomically
 from churn_serving.configuration import Configuration, ConfigurationError
 
 
@@ -26,7 +22,7 @@ class ConfigurationHistory:
 
     def keep(self, configuration: Configuration) -> Configuration:
         """Write a configuration behind the newest one, let it be wanted, and return it with its number."""
-        with self._locked():
+        with only_one(self._folder / ".lock"):
             number = max(self._numbers(), default=0) + 1
             kept = msgspec.structs.replace(configuration, number=number)
             write_atomically(self._path(number), kept.to_json())
@@ -35,7 +31,7 @@ class ConfigurationHistory:
 
     def want(self, number: int | None) -> None:
         """Let a kept configuration be wanted again, or none."""
-        with self._locked():
+        with only_one(self._folder / ".lock"):
             if number is None:
                 (self._folder / "wanted").unlink(missing_ok=True)
             else:
@@ -44,7 +40,7 @@ class ConfigurationHistory:
 
     def note_served(self, number: int) -> None:
         """Remember that all replicas served a configuration."""
-        with self._locked():
+        with only_one(self._folder / ".lock"):
             served = [*self._served(), number]
             write_atomically(self._folder / "served", msgspec.json.encode(served))
 
@@ -99,13 +95,3 @@ class ConfigurationHistory:
 
     def _point(self, name: str, number: int) -> None:
         write_atomically(self._folder / name, str(number).encode())
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(file)

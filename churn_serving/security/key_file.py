@@ -6,11 +6,9 @@ can read it knows the customers of the service.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from churn_assets.adapters.files import write_atomically
+from churn_assets.adapters.files import only_one, write_atomically
 from churn_serving.security.key_ring import ApiKey, KeyRing, MadeKey, RandomBytes, Scope, make_key
 
 Stamp = tuple[int, ...]
@@ -99,7 +97,7 @@ class KeyFile:
             ValueError: a field makes no sense, see `ApiKey`.
             KeyFileError: the file that is there cannot be used.
         """
-        with self._locked():
+        with only_one(self.path.with_name(self.path.name + ".lock")):
             ring = self._ring_or_empty()
             while True:
                 made = make_key(
@@ -122,7 +120,7 @@ class KeyFile:
         Raises:
             KeyFileError: no key has this id, or the file cannot be used.
         """
-        with self._locked():
+        with only_one(self.path.with_name(self.path.name + ".lock")):
             keys = {key.id: key for key in self._ring_or_empty()}
             if key_id not in keys:
                 raise KeyFileError("no key has this id: `churn key list` shows them")
@@ -159,18 +157,6 @@ class KeyFile:
         plain = msgspec.json.encode(_Stored(1, tuple(keys)), order="deterministic")
         # the new file has mode 0600 from its first byte: it is a temporary file until it takes the old one's place
         write_atomically(self.path, msgspec.json.format(plain) + b"\n")
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other writers out; the lock has a file of its own, because the key file itself is replaced."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = self.path.with_name(self.path.name + ".lock")
-        file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(file)
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

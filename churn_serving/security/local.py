@@ -6,16 +6,13 @@ who can read the one could write the other.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from churn_assets.adapters.files import write_atomically
+from churn_assets.adapters.files import only_one, write_atomically
 from churn_serving.security.keys import ApiKey, KeyFile, KeyRing, RandomBytes, Scope
 
 LOCAL_NAME = "local"
@@ -37,7 +34,7 @@ def local_key(home_serving: Path, now: datetime, random: RandomBytes = secrets.t
         KeyFileError: the key file cannot be used; the sentence says how to mend it.
     """
     file, beside = KeyFile.in_folder(home_serving), home_serving / "local.key"
-    with _locked(home_serving):
+    with only_one(home_serving / "local.key.lock"):  # two at their first use agree on one key
         keys = file.all_keys()
         kept = _kept(beside)
         if kept is not None and _is_good(kept, KeyRing(keys), now):
@@ -65,15 +62,3 @@ def _kept(path: Path) -> str | None:
         if stat.S_IMODE(os.fstat(content.fileno()).st_mode) & 0o077:
             return None
         return content.read().decode("latin-1").strip()
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time look and make, so that two at their first use agree on one key."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(folder / "local.key.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from churn_assets.adapters.files import write_atomically
+from churn_assets.adapters.files import only_one, write_atomically
 from churn_assets.adapters.online_store.content import SnapshotContent
 from churn_assets.adapters.online_store.data_files import (
     flush_folder,
@@ -171,16 +169,10 @@ class FilesStore:
     def _folder(self, snapshot_id: str) -> Path:
         return self.root / snapshot_id
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other writers out; the lock goes with the descriptor, so a kill leaves none behind."""
+    def _locked(self) -> AbstractContextManager[None]:
+        """Keep other writers out of a folder that servers of other users may read."""
         self.root.mkdir(parents=True, exist_ok=True)
-        file = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(file)
+        return only_one(self.root / _LOCK)
 
 
 def _is_whole(folder: Path) -> bool:
