@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 import numpy as np
 
 from churn_assets.adapters.online_store import OnlineStore, OnlineStoreError
+from churn_serving.assembly import golden_of
 from churn_serving.challenger import WrongModel
 from churn_serving.configuration import Configuration, ServedModel
-from churn_serving.keeper import CONFIGURATION, golden_of
+from churn_serving.keeper import CONFIGURATION
 from churn_serving.places import ServingPlaces
 from churn_serving.proving import GoldenRows, RefusedModel, load_proven
 from churn_serving.replica_status import Failure

@@ -9,23 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from churn_assets.adapters.online_store import OnlineSnapshot, OnlineStore, OnlineStoreError
 from churn_assets.adapters.serving_settings import ServingSettings
-from churn_assets.learning.contract import ModelContract
-from churn_assets.learning.errors import ModelError
-from churn_assets.learning.folder import read_folder
+from churn_serving.assembly import assemble, golden_of
 from churn_serving.challenger import Challenger
 from churn_serving.configuration import Configuration
-from churn_serving.inputs import InputsError, RequestInputs
+from churn_serving.inputs import InputsError
 from churn_serving.places import ServingPlaces
-from churn_serving.proving import GoldenRows, RefusedModel, load_proven
+from churn_serving.proving import RefusedModel, UnfitSnapshot
+from churn_serving.readiness import report_of
 from churn_serving.replica_status import Failure
-from churn_serving.requests import RequestSchema
-from churn_serving.scorer import Scorer, Speaker
-from churn_serving.service import CHALLENGER, CHAMPION, ScoringService
-from churn_serving.state import ArmView, InForce, Served, StoreView
+from churn_serving.service import CHAMPION, ScoringService
+from churn_serving.state import InForce, Served, StoreView
 from churn_serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
@@ -33,7 +30,6 @@ _LOOK_EVERY_S = 0.5
 _CLOSE_AFTER_S = 10.0
 _CHALLENGER_WITHIN_S = 30.0
 CONFIGURATION, STORE = "configuration", "online store"
-T = TypeVar("T")
 
 
 class Keeper:
@@ -76,7 +72,9 @@ class Keeper:
         self._start(self._take_over(configuration))
 
     async def begin(self, configuration: Configuration) -> None:
-        """Take the first configuration over and wait for it.
+        """Take the first configuration over and wait for it, but neither for the challenger nor for features.
+
+        A replica that starts while others are dead must answer; what is missing is healed later and said until then.
 
         Raises:
             RefusedModel: it cannot be served.
@@ -84,7 +82,14 @@ class Keeper:
         self.asked = configuration.number
         await self._refresh_store()
         async with self._changing:
-            await self._swap(configuration)
+            try:
+                served = await self._made_ready(configuration)
+                store = self._fitted(self._snapshot, served)
+            except UnfitSnapshot as unfit:
+                self._note(STORE, "current", str(unfit))
+                await self._leave_first_snapshot()
+                served, store = await self._made_ready(configuration), None
+            self._put_in_force(served, store)
 
     def refuse(self, number: int, reason: str) -> None:
         """Note that a configuration is not served."""
@@ -101,29 +106,8 @@ class Keeper:
     def report(self) -> tuple[bool, dict[str, Any]]:
         """Return whether this replica can score, and what it serves."""
         force = self._service.force
-        failures = [
-            {"what": each.what, "name": each.name, "reason": each.reason, "at": each.at}
-            for each in self.failures.values()
-        ]
-        if force is None:
-            return False, {"ready": False, "failures": failures}
-        configuration = force.served.configuration
-        return True, {
-            "ready": True,
-            "configuration": configuration.number,
-            "experiment": configuration.experiment,
-            "champion": _model(force.served.champion),
-            "challenger": None
-            if force.served.challenger is None
-            else _model(force.served.challenger)
-            | {
-                "share": configuration.challenger_share,
-                "shadow": configuration.shadow,
-                "away": self._challenger.away,
-            },
-            "online_store": None if force.store is None else _store(force.store),
-            "failures": failures,
-        }
+        report = report_of(force, self.failures.values(), away=self._challenger.away)
+        return force is not None, report
 
     async def _take_over(self, configuration: Configuration) -> None:
         async with self._changing:
@@ -133,6 +117,8 @@ class Keeper:
                 await self._swap(configuration)
             except RefusedModel as refused:
                 self.refuse(configuration.number, str(refused))
+            except Exception as error:  # noqa: BLE001  whatever it is, the old configuration answers on and it is told of
+                self.refuse(configuration.number, f"it could not be taken over: {type(error).__name__}")
 
     async def _swap(self, configuration: Configuration) -> None:
         """Make a configuration ready and let it answer.
@@ -140,63 +126,59 @@ class Keeper:
         Raises:
             RefusedModel: it cannot be served.
         """
-        before = self._service.force
-        snapshot = before.store.snapshot if before and before.store else self._first_snapshot
-        golden = await golden_of(snapshot) if snapshot is not None else None
-        served = await _beside(self._load, configuration, before.served if before else None, golden)
+        served = await self._made_ready(configuration)
         await self._await_challenger(served)
-        self._service.force = InForce(served, self._fitted(snapshot, served))
+        self._put_in_force(served, self._fitted(self._snapshot, served))
+
+    async def _made_ready(self, configuration: Configuration) -> Served:
+        """Load and prove what is new of a configuration, beside the event loop.
+
+        Raises:
+            RefusedModel: a model must not answer.
+        """
+        snapshot, before = self._snapshot, self._service.force
+        golden = await golden_of(snapshot) if snapshot is not None else None
+        limit = self._settings.batch_limit_customers
+        served: Served = await _beside(
+            assemble, self._places, configuration, before.served if before else None, golden, limit
+        )
+        return served
+
+    def _put_in_force(self, served: Served, store: StoreView | None) -> None:
+        """Let a configuration answer from the next request on."""
+        number = served.configuration.number
+        self._service.force = InForce(served, store)
         self._first_snapshot, self._refused_snapshot = None, ""
-        self._forget_failure_before(configuration.number)
-        self._telemetry.configuration.labels(CHAMPION).set(configuration.number)
+        self._forget_failure_before(number)
+        self._telemetry.configuration.labels(CHAMPION).set(number)
         self._telemetry.show_models({arm: view.served.version for arm, view in served.views.items()})
-        _LOG.info("configuration %d is in force", configuration.number)
+        _LOG.info("configuration %d is in force", number)
+
+    @property
+    def _snapshot(self) -> OnlineSnapshot | None:
+        """The snapshot that is read, or that the first configuration will read."""
+        force = self._service.force
+        return force.store.snapshot if force and force.store else self._first_snapshot
+
+    async def _leave_first_snapshot(self) -> None:
+        if self._first_snapshot is not None:
+            await self._first_snapshot.close()
+            self._first_snapshot = None
 
     def _fitted(self, snapshot: OnlineSnapshot | None, served: Served) -> StoreView | None:
         """Fit the snapshot in force to new models.
 
         Raises:
-            RefusedModel: one of them reads what the snapshot lacks.
+            UnfitSnapshot: one of them reads what the snapshot lacks.
         """
         if snapshot is None:
             return None
         try:
             return StoreView.of(snapshot, served, self._stale_after)
         except InputsError as problem:
-            raise RefusedModel(
+            raise UnfitSnapshot(
                 f"configuration {served.configuration.number} is not served: {problem}"
             ) from problem
-
-    def _load(self, configuration: Configuration, before: Served | None, golden: GoldenRows | None) -> Served:
-        """Load what is new of a configuration; runs in a thread.
-
-        Raises:
-            RefusedModel: a model must not answer.
-        """
-        champion = configuration.champion
-        if before is not None and before.scorer.served == champion:
-            scorer = before.scorer
-        else:
-            scorer = load_proven(self._places.model(champion.digest), champion, golden)
-        contract = self._challenger_contract(configuration)
-        contracts = [scorer.features, *([contract.features] if contract else [])]
-        schema = RequestSchema(contracts, self._settings.batch_limit_customers)
-        return Served(
-            configuration,
-            scorer,
-            schema,
-            _view_of(scorer, schema),
-            _challenger_view(configuration, contract, schema),
-        )
-
-    def _challenger_contract(self, configuration: Configuration) -> ModelContract | None:
-        if configuration.challenger is None:
-            return None
-        served = configuration.challenger
-        try:
-            return read_folder(self._places.model(served.digest), served.digest)[0]
-        except (ModelError, OSError) as problem:
-            raise RefusedModel(f"version {served.version} is not served: {problem}") from problem
 
     async def _await_challenger(self, served: Served) -> None:
         """Wait until the challenger's replicas hold the model that they will be asked for.
@@ -221,8 +203,7 @@ class Keeper:
 
     async def _refresh_store(self) -> None:
         """Take a newly published snapshot over."""
-        force = self._service.force
-        open_now = force.store.snapshot if force and force.store else self._first_snapshot
+        open_now = self._snapshot
         try:
             manifest = await _beside(self._store.current)
             if manifest is None:
@@ -287,20 +268,6 @@ class Keeper:
         return timedelta(days=self._settings.stale_after_days)
 
 
-async def golden_of(snapshot: OnlineSnapshot) -> GoldenRows | None:
-    """Return a snapshot's golden rows, or None where it has none that can be read."""
-    golden = snapshot.manifest.golden
-    if golden is None:
-        return None
-    try:
-        rows, found = await snapshot.rows(golden.customer_ids)
-    except OnlineStoreError:
-        return None
-    if not found.all():
-        return None
-    return GoldenRows(snapshot.manifest.features, rows, golden.model_digest, golden.probabilities)
-
-
 async def _beside(work: Any, *arguments: Any) -> Any:  # noqa: ANN401  any function
     """Run blocking work beside the event loop."""
     return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
@@ -310,37 +277,3 @@ async def _close_later(snapshot: OnlineSnapshot) -> None:
     """Let requests that began with a snapshot end before it closes."""
     await asyncio.sleep(_CLOSE_AFTER_S)
     await snapshot.close()
-
-
-def _view_of(scorer: Scorer, schema: RequestSchema) -> ArmView:
-    inputs = RequestInputs(schema.names, scorer.features)
-    return ArmView(CHAMPION, scorer.served, scorer.features, scorer.speaker, inputs)
-
-
-def _challenger_view(
-    configuration: Configuration, contract: ModelContract | None, schema: RequestSchema
-) -> ArmView | None:
-    if contract is None or configuration.challenger is None:
-        return None
-    return ArmView(
-        CHALLENGER,
-        configuration.challenger,
-        contract.features,
-        Speaker(contract.threshold, contract.base_rate),
-        RequestInputs(schema.names, contract.features),
-    )
-
-
-def _model(view: ArmView) -> dict[str, Any]:
-    return {"version": view.served.version, "digest": view.served.digest}
-
-
-def _store(view: StoreView) -> dict[str, Any]:
-    manifest = view.snapshot.manifest
-    return {
-        "snapshot": manifest.snapshot_id,
-        "month": view.month,
-        "customers": manifest.rows,
-        "age_seconds": round(view.age.total_seconds()),
-        "stale": view.stale,
-    }

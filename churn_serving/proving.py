@@ -30,6 +30,10 @@ class RefusedModel(Exception):  # noqa: N818  it is the model that is refused
     """A model that must not answer; the sentence says why and what to do."""
 
 
+class UnfitSnapshot(RefusedModel):
+    """The model may be good, but reads what the snapshot of the online store does not hold."""
+
+
 @dataclass(frozen=True)
 class GoldenRows:
     """Rows of a snapshot with the batch's scores.
@@ -57,7 +61,9 @@ def load_proven(folder: Path, served: ServedModel, golden: GoldenRows | None) ->
         model, explainer = (ChurnModel.load(folder, served.digest, threads=1) for _ in range(2))
         scorer = Scorer(served, model, explainer)
         prove(scorer, golden)
-    except (ModelError, InputsError, ScoringError, OSError) as problem:
+    except InputsError as problem:
+        raise UnfitSnapshot(f"version {served.version} is not served: {problem}") from problem
+    except (ModelError, ScoringError, OSError) as problem:
         raise RefusedModel(f"version {served.version} is not served: {problem}") from problem
     return scorer
 

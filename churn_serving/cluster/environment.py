@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import secrets
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from churn_serving.places import ServingPlaces
 
 _DRAIN_S = 2
 _LONGEST_TEMPORARY = 8
+_MOST_CONNECTIONS = 4_096
+"""Whoever comes beyond them waits unheard until another leaves, so that crowds must fit; idle ones cost a kilobyte."""
 _HEAD_BYTES = 8_192
 
 
@@ -114,7 +117,7 @@ def _variables(
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
         # A line a request to a Python process, and a series for every word that a client takes for a method: ours count.
         "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",
-        "RAY_SERVE_HAPROXY_MAXCONN": "2048",
+        "RAY_SERVE_HAPROXY_MAXCONN": str(_most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[1])),
         # A request that may go to another replica must lie in the buffer whole, with its head.
         "RAY_SERVE_HAPROXY_TUNE_BUFSIZE": str(settings.body_limit_bytes + _HEAD_BYTES),
         # Not least connections: a dead server has the fewest. And a retry goes to the next one at once.
@@ -123,6 +126,8 @@ def _variables(
         # Scoring may be repeated (RFC 9110, 9.2.2), so a request whose replica died goes to another.
         "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
         "RAY_SERVE_HAPROXY_RETRIES": "4",
+        # A replica that hangs without being dead keeps a customer no longer than this; the largest batch takes a tenth.
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S": "3",
         "RAY_SERVE_HAPROXY_HARD_STOP_AFTER_S": "15",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
@@ -139,6 +144,11 @@ def _variables(
         "POLARS_MAX_THREADS": "1",
         **environment_of(tuning),
     }
+
+
+def _most_connections(files: int) -> int:
+    """Return how many connections HAProxy may have at a time; it does not start where it may not open two files for each."""
+    return _MOST_CONNECTIONS if files < 0 else max(min(_MOST_CONNECTIONS, files // 2 - 128), 256)
 
 
 def _write_token(path: Path) -> None:

@@ -17,6 +17,7 @@ from churn_serving.cluster.arguments import ReplicaArguments
 from churn_serving.cluster.environment import RuntimeFolders, prepare_environment
 from churn_serving.cluster.loopback import LOOPBACK, keep_node_on_loopback
 from churn_serving.configuration import Configuration
+from churn_serving.keeper import CONFIGURATION
 from churn_serving.places import ServingPlaces
 from churn_serving.replica_status import statuses
 
@@ -130,7 +131,8 @@ class LocalCluster:
             state, message = self.status()
             if state == "RUNNING":
                 return
-            failures = [failure for each in statuses(self._places.replicas) for failure in each.failures]
+            told = [failure for each in statuses(self._places.replicas) for failure in each.failures]
+            failures = [failure for failure in told if failure.what == CONFIGURATION]
             if failures or state in {"DEPLOY_FAILED", "UNHEALTHY"}:
                 reason = failures[0].reason if failures else message
                 raise StartError(f"configuration {configuration.number} cannot be served: {reason}")

@@ -267,8 +267,13 @@ async def test_a_first_configuration_that_is_bad_is_refused_and_nothing_answers(
 
 
 @in_event_loop
-async def test_a_first_configuration_whose_challenger_nobody_holds_is_refused(new_stand: NewStand) -> None:
+async def test_a_first_configuration_whose_challenger_nobody_holds_answers_with_the_champion(
+    new_stand: NewStand,
+) -> None:
+    """A champion's replica that starts while the challenger is dead must not wait for it."""
     stand = new_stand(dead())
 
-    with pytest.raises(RefusedModel, match="no replica of the challenger held it"):
-        await stand.keeper.begin(stand.configuration(1, share=0.1))
+    await stand.keeper.begin(stand.configuration(1, share=0.1))
+
+    assert stand.number == 1
+    assert report(stand)["ready"]

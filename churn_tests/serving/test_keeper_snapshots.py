@@ -15,7 +15,7 @@ from churn_assets.adapters.online_store import FilesStore, OnlineStoreError, gol
 from churn_assets.domain.months import Month
 from churn_assets.learning.contract import contract_features
 from churn_assets.learning.model import ChurnModel
-from churn_serving.keeper import golden_of as golden_of_snapshot
+from churn_serving.assembly import golden_of as golden_of_snapshot
 from churn_tests.learning.synthetic import FEATURES
 from churn_tests.serving.asking import one
 from churn_tests.serving.conftest import NewStand, publish, trained
@@ -165,6 +165,20 @@ async def test_a_good_snapshot_after_a_bad_one_heals(stand: Stand, customers: pl
         await until(lambda: report(stand)["online_store"]["snapshot"] == good)
 
     assert report(stand)["failures"] == []
+
+
+@in_event_loop
+async def test_a_replica_that_starts_under_a_snapshot_that_lacks_a_feature_answers_without_it_and_says_so(
+    stand: Stand, customers: pl.DataFrame
+) -> None:
+    publish_without_region(stand.store, customers)
+
+    await stand.begin(stand.configuration(1, share=0.0))
+
+    told = report(stand)
+    assert told["ready"]
+    assert told["online_store"] is None
+    assert "lacks region" in told["failures"][0]["reason"]
 
 
 @pytest.mark.parametrize("bad", ["torn pointer", "snapshot without a feature"])
