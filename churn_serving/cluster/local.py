@@ -73,6 +73,7 @@ class LocalCluster:
             _temp_dir=str(self._folders.ray),
         )
         progress("starting Ray Serve and HAProxy")
+        logging.getLogger("ray.serve").setLevel(logging.ERROR)
         serve.start(http_options={"host": self._settings.host, "port": self._settings.port})
         progress("loading the models")
         self.declare(configuration)

@@ -58,14 +58,15 @@ class Variant:
 
 
 LIKE_FOR_LIKE = Variant("a1 champion by features", 0.0)
-USUAL = Variant("a4 90/10 by features", 0.1, paced=True)
+USUAL = Variant("a5 90/10 by features", 0.1, paced=True)
 VARIANTS = (
     LIKE_FOR_LIKE,
     Variant("a2 champion by id", 0.0, by_id=True),
     Variant("a3 challenger by features", 1.0),
+    Variant("a4 challenger by id", 1.0, by_id=True),
     USUAL,
-    Variant("a5 90/10 by id", 0.1, by_id=True),
-    Variant("a6 shadow by features", 0.0, shadow=True),
+    Variant("a6 90/10 by id", 0.1, by_id=True),
+    Variant("a7 shadow by features", 0.0, shadow=True),
 )
 
 
