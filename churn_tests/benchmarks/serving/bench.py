@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from churn_assets.adapters.home import Home
 from churn_tests.benchmarks.serving.contenders import (
     BARE,
     CONSTANT,
@@ -24,11 +25,11 @@ from churn_tests.benchmarks.serving.contenders import (
     asked_of_ours,
     baseline,
     deploy,
-    ours,
 )
 from churn_tests.benchmarks.serving.figures import OPEN_RATE, Figure, Run, figures_of, targets_of
 from churn_tests.benchmarks.serving.installation import SEED, Installation, made, opened
 from churn_tests.benchmarks.serving.load import Spec, measured
+from churn_tests.benchmarks.serving.running import served
 from churn_tests.benchmarks.serving.server import Server
 
 CONTENDERS = (CONSTANT, PANDAS, PANDAS_ONE_THREAD, BARE, MLFLOW, OURS)
@@ -95,11 +96,13 @@ class Bench:
 
     def _ours(self) -> Iterator[Run]:
         self.say(f"{OURS} ...")
-        with ours(self.installation) as server:
+        with served(Home(self.installation.home)) as service:
             for variant in VARIANTS:
-                deploy(variant, self.installation, server)
-                requests = asked_of_ours(variant, self.installation)
-                yield from self._loaded(server, variant.name, requests, paced=variant.paced, arms="arm")
+                deploy(variant, self.installation, service)
+                requests = asked_of_ours(variant, self.installation, service)
+                yield from self._loaded(
+                    service.server, variant.name, requests, paced=variant.paced, arms="arm"
+                )
 
     def _loaded(
         self, server: Server, name: str, requests: list[str], *, paced: bool, arms: str | None = None

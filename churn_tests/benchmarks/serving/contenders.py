@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,8 @@ from pathlib import Path
 from churn_tests.benchmarks.serving.connection import encoded
 from churn_tests.benchmarks.serving.installation import Customer, Installation
 from churn_tests.benchmarks.serving.load import Spec, measured
-from churn_tests.benchmarks.serving.server import ROOT, Server, ServerError, answers, free_port, started
+from churn_tests.benchmarks.serving.running import Service
+from churn_tests.benchmarks.serving.server import Server, ServerError, answers, free_port, started
 from churn_tests.benchmarks.serving.trees import encoded_values
 
 CONSTANT = "constant reply (the generator's ceiling)"
@@ -28,8 +27,6 @@ MODULES = {
     BARE: "peer_bare",
     MLFLOW: "peer_mlflow",
 }
-CHURN = [sys.executable, "-m", "churn_assets.cli"]
-KEY_FILE = Path("serving") / "local.key"
 SETTLED = 30.0
 
 
@@ -94,58 +91,34 @@ def asked_of(name: str, installation: Installation) -> list[str]:
     return [encoded("POST", "/invocations", body) for body in bodies]
 
 
-@contextmanager
-def ours(installation: Installation) -> Iterator[Server]:
-    """Run our service as `churn serve` does."""
-    port, home = free_port(), installation.home
-    command = [*CHURN, "serve", "--port", str(port)]
-
-    def ready() -> bool:
-        return (home / KEY_FILE).exists() and answers(port, "/ready", {"X-API-Key": key_of(home)})
-
-    variables = {"CHURN_HOME": str(home)}
-    with started(command, port, ready, variables=variables, startup=180, farewell=90) as server:
-        yield server
-
-
-def asked_of_ours(variant: Variant, installation: Installation) -> list[str]:
+def asked_of_ours(variant: Variant, installation: Installation, service: Service) -> list[str]:
     """Return the requests of a variant."""
-    headers = {"X-API-Key": key_of(installation.home)}
+    headers = {"X-API-Key": service.key}
     body_of = _by_id if variant.by_id else _by_features
     return [encoded("POST", "/predict", body_of(each), headers) for each in installation.customers]
 
 
-def deploy(variant: Variant, installation: Installation, server: Server) -> None:
+def deploy(variant: Variant, installation: Installation, service: Service) -> None:
     """Bring our running service into a variant's state and wait until its answers show it.
 
     Raises:
         ServerError: the command failed, or the arms that answer are others.
     """
-    state = ["--challenger", installation.challenger, "--challenger-share", str(variant.share)]
-    done = subprocess.run(
-        [*CHURN, "deploy", *state, "--shadow" if variant.shadow else "--no-shadow"],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "CHURN_HOME": str(installation.home)},
-    )
+    shadow = "--shadow" if variant.shadow else "--no-shadow"
+    state = ("--challenger", installation.challenger, "--challenger-share", str(variant.share), shadow)
+    done = service.churn("deploy", *state)
     if done.returncode:
         raise ServerError(f"`churn deploy` for {variant.name} ended with {done.returncode}:\n{done.stderr}")
-    requests, deadline = asked_of_ours(variant, installation), time.monotonic() + SETTLED
+    requests = asked_of_ours(variant, installation, service)
+    deadline = time.monotonic() + SETTLED
     while True:
-        seen = measured(Spec(server.port, requests, seconds=1, clients=4, count_field="arm"))
+        seen = measured(Spec(service.port, requests, seconds=1, clients=4, count_field="arm"))
         if variant.shown_by(seen.counted):
             return
         if time.monotonic() > deadline:
             raise ServerError(
                 f"{variant.name} is deployed, but answers come from {seen.counted}, {seen.failed}"
             )
-
-
-def key_of(home: Path) -> str:
-    """Return the key of this machine's own clients."""
-    return (home / KEY_FILE).read_text(encoding="utf-8").strip()
 
 
 def _by_features(customer: Customer) -> str:
