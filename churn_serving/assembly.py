@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from churn_assets.adapters.online_store import OnlineSnapshot, OnlineStoreError
+from churn_assets.domain.assignment import CHALLENGER, CHAMPION
 from churn_assets.learning.contract import ModelContract
 from churn_assets.learning.errors import ModelError
 from churn_assets.learning.folder import read_folder
@@ -12,7 +13,6 @@ from churn_serving.places import ServingPlaces
 from churn_serving.proving import GoldenRows, RefusedModel, load_proven
 from churn_serving.requests import RequestSchema
 from churn_serving.scorer import Scorer, Speaker
-from churn_serving.service import CHALLENGER, CHAMPION
 from churn_serving.state import ArmView, Served
 
 

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import numpy as np
 
 from churn_assets.adapters.online_store import OnlineStore, OnlineStoreError
+from churn_assets.domain.assignment import CHALLENGER
+from churn_assets.learning.inputs import Matrix
 from churn_serving.assembly import golden_of
 from churn_serving.challenger import WrongModel
 from churn_serving.configuration import Configuration, ServedModel
-from churn_serving.keeper import CONFIGURATION
+from churn_serving.failures import CONFIGURATION, Failures
 from churn_serving.places import ServingPlaces
 from churn_serving.proving import GoldenRows, RefusedModel, load_proven
 from churn_serving.replica_status import Failure
 from churn_serving.scorer import Scorer
 from churn_serving.telemetry import Telemetry
 
-_LOG = logging.getLogger(__name__)
 _HELD = 2
 
 
@@ -44,7 +44,7 @@ class ChallengerHost:
         self._explaining = ThreadPoolExecutor(1, thread_name_prefix="explain")
         self.asked = 0
         self.in_force = 0
-        self.failures: dict[str, Failure] = {}
+        self._failures = Failures(telemetry)
 
     async def take(self, configuration: Configuration) -> None:
         """Load a configuration's challenger; one that is refused leaves the others."""
@@ -55,15 +55,19 @@ class ChallengerHost:
                 try:
                     await self._hold(wanted)
                 except RefusedModel as refused:
-                    self._refuse(configuration.number, wanted, str(refused))
+                    self._refused[wanted.digest] = str(refused)
+                    self._failures.note(CONFIGURATION, str(configuration.number), str(refused))
                     return
             if wanted is not None:
                 self._scorers.move_to_end(wanted.digest)
             self.in_force = configuration.number
-            self._telemetry.configuration.labels("challenger").set(configuration.number)
-            failure = self.failures.get(CONFIGURATION)
-            if failure is not None and int(failure.name) < configuration.number:
-                del self.failures[CONFIGURATION]
+            self._telemetry.configuration.labels(CHALLENGER).set(configuration.number)
+            self._failures.forget_configuration_before(configuration.number)
+
+    @property
+    def failures(self) -> Mapping[str, Failure]:
+        """What could not be taken over, by what it is."""
+        return self._failures.told
 
     def score(self, digest: str, rows: bytes) -> bytes:
         """Return the probabilities of rows of float32, as float64.
@@ -71,8 +75,7 @@ class ChallengerHost:
         Raises:
             WrongModel: the model with this digest is not held.
         """
-        scorer = self._scorer(digest)
-        matrix = np.frombuffer(rows, dtype=np.float32).reshape(-1, len(scorer.features))
+        scorer, matrix = self._question(digest, rows)
         return np.array(scorer.probabilities(matrix), dtype=np.float64).tobytes()
 
     async def reasons(self, digest: str, rows: bytes) -> list[list[str]]:
@@ -81,8 +84,7 @@ class ChallengerHost:
         Raises:
             WrongModel: the model with this digest is not held.
         """
-        scorer = self._scorer(digest)
-        matrix = np.frombuffer(rows, dtype=np.float32).reshape(-1, len(scorer.features))
+        scorer, matrix = self._question(digest, rows)
         return await asyncio.get_running_loop().run_in_executor(self._explaining, scorer.reasons, matrix)
 
     def readiness(self, digest: str, number: int) -> str:
@@ -94,19 +96,17 @@ class ChallengerHost:
     async def _hold(self, wanted: ServedModel) -> None:
         golden = await self._golden()
         folder = self._places.model(wanted.digest)
-        loop = asyncio.get_running_loop()
         self._refused.pop(wanted.digest, None)
-        self._scorers[wanted.digest] = await loop.run_in_executor(None, load_proven, folder, wanted, golden)
+        self._scorers[wanted.digest] = await asyncio.to_thread(load_proven, folder, wanted, golden)
         while len(self._scorers) > _HELD:
             self._scorers.popitem(last=False)
 
     async def _golden(self) -> GoldenRows | None:
-        loop = asyncio.get_running_loop()
         try:
-            manifest = await loop.run_in_executor(None, self._store.current)
+            manifest = await asyncio.to_thread(self._store.current)
             if manifest is None:
                 return None
-            snapshot = await loop.run_in_executor(None, self._store.open, manifest)
+            snapshot = await asyncio.to_thread(self._store.open, manifest)
         except OnlineStoreError:
             return None  # the champion's replicas report it
         try:
@@ -114,15 +114,10 @@ class ChallengerHost:
         finally:
             await snapshot.close()
 
-    def _refuse(self, number: int, wanted: ServedModel, reason: str) -> None:
-        self._refused[wanted.digest] = reason
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        self.failures[CONFIGURATION] = Failure(CONFIGURATION, str(number), reason, at)
-        self._telemetry.reload_failures.labels(CONFIGURATION).inc()
-        _LOG.error("configuration %d is not taken over: %s", number, reason)
-
-    def _scorer(self, digest: str) -> Scorer:
+    def _question(self, digest: str, rows: bytes) -> tuple[Scorer, Matrix]:
+        """Return the model that is asked, and the rows as it reads them."""
         try:
-            return self._scorers[digest]
+            scorer = self._scorers[digest]
         except KeyError:
             raise WrongModel("another model is loaded here") from None
+        return scorer, np.frombuffer(rows, dtype=np.float32).reshape(-1, len(scorer.features))

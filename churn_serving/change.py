@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from churn_assets.adapters.files import only_one
+from churn_assets.domain.assignment import CHAMPION
 from churn_serving.configuration import Configuration
 from churn_serving.history import ConfigurationHistory
 from churn_serving.places import ServingPlaces
@@ -117,7 +118,7 @@ class Changer:
             current = all(
                 each.in_force == configuration.number and (not code or each.code == code) for each in found
             )
-            if current and any(each.arm == "champion" for each in found):
+            if current and any(each.arm == CHAMPION for each in found):
                 return ""
             time.sleep(_LOOK_EVERY_S)
         return f"the replicas did not take it over within {_WITHIN_S:.0f} s; GET /ready says what they serve"

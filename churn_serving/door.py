@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import msgspec
 
 from churn_assets.adapters.serving_settings import ServingSettings
+from churn_assets.domain.assignment import CHALLENGER
 from churn_serving.access_log import Access, AccessLog, request_id_of
 from churn_serving.answers import Answer
 from churn_serving.docs_page import PAGE, POLICY, docs_file
@@ -256,7 +257,7 @@ class Door:
     @staticmethod
     def _note(visit: _Visit, answers: list[Answer]) -> None:
         visit.rows = len(answers)
-        visit.challenger_rows = sum(each.arm == "challenger" for each in answers)
+        visit.challenger_rows = sum(each.arm == CHALLENGER for each in answers)
         visit.fallback_rows = sum(each.fallback for each in answers)
 
     async def _ready(self, _visit: _Visit, _key: ApiKey) -> _Reply:
@@ -270,7 +271,7 @@ class Door:
         )
 
     async def _metrics(self, _visit: _Visit, _key: ApiKey) -> _Reply:
-        text = await asyncio.get_running_loop().run_in_executor(None, self._telemetry.text)
+        text = await asyncio.to_thread(self._telemetry.text)
         return _Reply(text, _TEXT)
 
     async def _openapi(self, _visit: _Visit, _key: ApiKey) -> _Reply:

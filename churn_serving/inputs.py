@@ -7,8 +7,6 @@ place in the model's vocabulary.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
 from typing import Protocol
 
 import numpy as np
@@ -42,12 +40,6 @@ class InputsError(ValueError):
     """A model needs what a snapshot does not hold."""
 
 
-@dataclass(frozen=True)
-class _Category:
-    place: int
-    codes: Mapping[str, float]
-
-
 class RequestInputs:
     """Takes the model's features out of a request's values.
 
@@ -58,22 +50,18 @@ class RequestInputs:
 
     def __init__(self, names: Sequence[str], features: Sequence[ContractFeature]) -> None:
         places = {name: place for place, name in enumerate(names)}
-        self._pick = itemgetter(
-            *(places[feature.name] for feature in features), *([0] * (len(features) == 1))
-        )
-        self._width = len(features)
+        self._places = tuple(places[feature.name] for feature in features)
         self._categories = [
-            _Category(place, {value: float(code) for code, value in enumerate(feature.vocabulary)})
+            (place, _codes(feature.vocabulary))
             for place, feature in enumerate(features)
             if feature.kind == "category"
         ]
 
     def row(self, values: Sequence[Value]) -> Row:
         """Return the model's row of a request's values."""
-        picked = list(self._pick(values))[: self._width]
-        for category in self._categories:
-            value = picked[category.place]
-            picked[category.place] = category.codes.get(value, _NAN) if value is not None else _NAN
+        picked = [values[place] for place in self._places]
+        for place, codes in self._categories:
+            picked[place] = codes.get(picked[place], _NAN)
         return np.array([_NAN if value is None else value for value in picked], dtype=np.float32)
 
 
@@ -107,7 +95,9 @@ class StoreInputs:
             for place, feature in enumerate(features)
             if feature.kind == "category" and columns[places[feature.name]].vocabulary != feature.vocabulary
         ]
-        self._overridable = {feature.name: (place, feature) for place, feature in enumerate(features)}
+        self._overridable = {
+            feature.name: (place, _codes(feature.vocabulary)) for place, feature in enumerate(features)
+        }
 
     def rows(self, stored: Matrix) -> Matrix:
         """Return the model's rows of stored ones."""
@@ -123,19 +113,16 @@ class StoreInputs:
         for name, value in overrides.items():
             if (known := self._overridable.get(name)) is None:
                 continue
-            place, feature = known
-            row[place] = _code(value, feature)
+            place, codes = known
+            row[place] = codes.get(value, _NAN) if value is None or isinstance(value, str) else value
 
 
-def _code(value: Value, feature: ContractFeature) -> float:
-    if value is None:
-        return _NAN
-    if isinstance(value, str):
-        return float(feature.vocabulary.index(value)) if value in feature.vocabulary else _NAN
-    return value
+def _codes(vocabulary: Sequence[str]) -> Mapping[Value, float]:
+    """Return the code of each category; whatever else stands in its place is missing."""
+    return {value: float(code) for code, value in enumerate(vocabulary)}
 
 
 def _recoding(stored: Sequence[str], wanted: Sequence[str]) -> Row:
     """Return the model's code of each stored code."""
-    codes = {value: float(code) for code, value in enumerate(wanted)}
+    codes = _codes(wanted)
     return np.array([codes.get(value, _NAN) for value in stored], dtype=np.float32)

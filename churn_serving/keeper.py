@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from churn_assets.adapters.online_store import OnlineSnapshot, OnlineStore, OnlineStoreError
 from churn_assets.adapters.serving_settings import ServingSettings
+from churn_assets.domain.assignment import CHAMPION
 from churn_serving.assembly import assemble, golden_of
 from churn_serving.challenger import Challenger
 from churn_serving.configuration import Configuration
+from churn_serving.failures import CONFIGURATION, STORE, Failures
 from churn_serving.inputs import InputsError
 from churn_serving.places import ServingPlaces
 from churn_serving.proving import RefusedModel, UnfitSnapshot
 from churn_serving.readiness import report_of
 from churn_serving.replica_status import Failure
-from churn_serving.service import CHAMPION, ScoringService
+from churn_serving.service import ScoringService
 from churn_serving.state import InForce, Served, StoreView
 from churn_serving.telemetry import Telemetry
 
@@ -29,7 +32,6 @@ _LOG = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.5
 _CLOSE_AFTER_S = 10.0
 _CHALLENGER_WITHIN_S = 30.0
-CONFIGURATION, STORE = "configuration", "online store"
 
 
 class Keeper:
@@ -64,7 +66,7 @@ class Keeper:
         self._first_snapshot: OnlineSnapshot | None = None
         self._refused_snapshot = ""
         self.asked = 0
-        self.failures: dict[str, Failure] = {}
+        self._failures = Failures(telemetry)
 
     def ask(self, configuration: Configuration) -> None:
         """Let a configuration be taken over as soon as it is ready; of several, the one asked for last stays."""
@@ -86,14 +88,19 @@ class Keeper:
                 served = await self._made_ready(configuration)
                 store = self._fitted(self._snapshot, served)
             except UnfitSnapshot as unfit:
-                self._note(STORE, "current", str(unfit))
+                self._failures.note(STORE, "current", str(unfit))
                 await self._leave_first_snapshot()
                 served, store = await self._made_ready(configuration), None
             self._put_in_force(served, store)
 
+    @property
+    def failures(self) -> Mapping[str, Failure]:
+        """What could not be taken over, by what it is."""
+        return self._failures.told
+
     def refuse(self, number: int, reason: str) -> None:
         """Note that a configuration is not served."""
-        self._note(CONFIGURATION, str(number), reason)
+        self._failures.note(CONFIGURATION, str(number), reason)
 
     async def watch(self) -> None:
         """Look for new snapshots for ever."""
@@ -139,17 +146,16 @@ class Keeper:
         snapshot, before = self._snapshot, self._service.force
         golden = await golden_of(snapshot) if snapshot is not None else None
         limit = self._settings.batch_limit_customers
-        served: Served = await _beside(
+        return await asyncio.to_thread(
             assemble, self._places, configuration, before.served if before else None, golden, limit
         )
-        return served
 
     def _put_in_force(self, served: Served, store: StoreView | None) -> None:
         """Let a configuration answer from the next request on."""
         number = served.configuration.number
         self._service.force = InForce(served, store)
         self._first_snapshot, self._refused_snapshot = None, ""
-        self._forget_failure_before(number)
+        self._failures.forget_configuration_before(number)
         self._telemetry.configuration.labels(CHAMPION).set(number)
         self._telemetry.show_models({arm: view.served.version for arm, view in served.views.items()})
         _LOG.info("configuration %d is in force", number)
@@ -205,7 +211,7 @@ class Keeper:
         """Take a newly published snapshot over."""
         open_now = self._snapshot
         try:
-            manifest = await _beside(self._store.current)
+            manifest = await asyncio.to_thread(self._store.current)
             if manifest is None:
                 return
             if open_now and open_now.manifest.snapshot_id == manifest.snapshot_id:
@@ -213,9 +219,9 @@ class Keeper:
                 return
             if manifest.snapshot_id == self._refused_snapshot:
                 return
-            snapshot = await _beside(self._store.open, manifest)
+            snapshot = await asyncio.to_thread(self._store.open, manifest)
         except OnlineStoreError as problem:
-            self._note(STORE, "current", str(problem))
+            self._failures.note(STORE, "current", str(problem))
             return
         await self._take_snapshot(snapshot)
 
@@ -230,7 +236,7 @@ class Keeper:
                 view = StoreView.of(snapshot, force.served, self._stale_after)
             except InputsError as problem:
                 self._refused_snapshot = name
-                self._note(STORE, name, str(problem))
+                self._failures.note(STORE, name, str(problem))
                 await snapshot.close()
                 return
             self._service.force = InForce(force.served, view)
@@ -241,22 +247,8 @@ class Keeper:
 
     def _heal_store(self) -> None:
         """Forget what was wrong with other snapshots: the one that is wanted is in force."""
-        self.failures.pop(STORE, None)
+        self._failures.forget_store()
         self._refused_snapshot = ""
-
-    def _forget_failure_before(self, number: int) -> None:
-        """A newer configuration heals; going back to an older one leaves the failure to be seen."""
-        failure = self.failures.get(CONFIGURATION)
-        if failure is not None and int(failure.name) < number:
-            del self.failures[CONFIGURATION]
-
-    def _note(self, what: str, name: str, reason: str) -> None:
-        known = self.failures.get(what)
-        if known is not None and (known.name, known.reason) == (name, reason):
-            return
-        self.failures[what] = Failure(what, name, reason, datetime.now(UTC).isoformat(timespec="seconds"))
-        self._telemetry.reload_failures.labels(what).inc()
-        _LOG.error("%s %s is not taken over: %s", what, name, reason)
 
     def _start(self, work: Any) -> None:  # noqa: ANN401  a coroutine
         task = asyncio.get_running_loop().create_task(work)
@@ -266,11 +258,6 @@ class Keeper:
     @property
     def _stale_after(self) -> timedelta:
         return timedelta(days=self._settings.stale_after_days)
-
-
-async def _beside(work: Any, *arguments: Any) -> Any:  # noqa: ANN401  any function
-    """Run blocking work beside the event loop."""
-    return await asyncio.get_running_loop().run_in_executor(None, work, *arguments)
 
 
 async def _close_later(snapshot: OnlineSnapshot) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from churn_assets.adapters.files import write_atomically
 from churn_assets.adapters.home import Home
+from churn_serving.security.key_file import KeyFile
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class ServingPlaces:
     @property
     def api_keys(self) -> Path:
         """Who may ask, hashed."""
-        return self.root / "api_keys.json"
+        return KeyFile.in_folder(self.root).path
 
     @property
     def limits(self) -> Path:

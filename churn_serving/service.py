@@ -13,7 +13,7 @@ import numpy as np
 
 from churn_assets.adapters.online_store import OnlineStoreError
 from churn_assets.adapters.serving_settings import ServingSettings
-from churn_assets.domain.assignment import Arm
+from churn_assets.domain.assignment import CHALLENGER, CHAMPION, Arm
 from churn_assets.learning.inputs import Matrix
 from churn_serving.answers import Answer, ArmTotals, BatchAnswer, ReasonsStatus, Totals, Unscored
 from churn_serving.challenger import Away, Challenger
@@ -25,8 +25,6 @@ from churn_serving.state import ArmView, InForce, Served, StoreView
 from churn_serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
-CHAMPION: Arm = "champion"
-CHALLENGER: Arm = "challenger"
 _ROWS_ON_THE_LOOP = 64
 _EXPLANATIONS_WAITING = 8
 

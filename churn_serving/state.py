@@ -35,15 +35,14 @@ class Served:
     champion: ArmView
     challenger: ArmView | None
     split: Split = field(init=False)
+    views: dict[Arm, ArmView] = field(init=False)
+    """The arms by name."""
 
     def __post_init__(self) -> None:
+        views = {view.arm: view for view in (self.champion, self.challenger) if view is not None}
+        object.__setattr__(self, "views", views)
         share = self.configuration.challenger_share if self.challenger else 0.0
         object.__setattr__(self, "split", Split(self.configuration.experiment, share))
-
-    @property
-    def views(self) -> dict[Arm, ArmView]:
-        """The arms by name."""
-        return {view.arm: view for view in (self.champion, self.challenger) if view is not None}
 
 
 @dataclass(frozen=True)

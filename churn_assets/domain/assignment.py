@@ -16,7 +16,9 @@ from typing import Literal
 import polars as pl
 
 Arm = Literal["champion", "challenger"]
-ARMS: tuple[Arm, Arm] = ("champion", "challenger")
+CHAMPION: Arm = "champion"
+CHALLENGER: Arm = "challenger"
+ARMS = (CHAMPION, CHALLENGER)
 
 
 def keyed_draws(key: str, customer_ids: Iterable[int]) -> pl.Series:

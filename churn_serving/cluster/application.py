@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from churn_assets.domain.assignment import CHALLENGER, CHAMPION
 from churn_serving.cluster.arguments import CODE_VARIABLE, ReplicaArguments
 from churn_serving.configuration import Configuration
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
 NAME = "churn"
 IMPORT_PATH = "churn_serving.cluster.application:build"
-CHAMPION, CHALLENGER = "champion", "challenger"
 
 
 def build(arguments: dict[str, Any]) -> Application:

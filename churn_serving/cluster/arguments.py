@@ -21,14 +21,10 @@ class ReplicaArguments:
 
     Attributes:
         home: the folder of the installation.
-        host: where HAProxy listens.
-        port: likewise.
         settings: of serving.
     """
 
     home: str
-    host: str
-    port: int
     settings: ServingSettings
 
     def plain(self) -> dict[str, Any]:

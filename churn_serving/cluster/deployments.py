@@ -18,6 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from churn_assets.adapters.home import Home
 from churn_assets.adapters.online_store import store_from
 from churn_assets.adapters.serving_settings import ServingSettings
+from churn_assets.domain.assignment import CHALLENGER, CHAMPION
 from churn_assets.learning.inputs import Matrix
 from churn_serving.access_log import AccessLog
 from churn_serving.challenger import Challenger
@@ -38,7 +39,7 @@ from churn_serving.row_channel import RowChannel, answer_rows
 from churn_serving.security.key_file import KeyFile
 from churn_serving.security.keys import KeyWatch
 from churn_serving.security.limits import RateLimits
-from churn_serving.service import CHALLENGER, CHAMPION, ScoringService
+from churn_serving.service import ScoringService
 from churn_serving.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
@@ -163,9 +164,7 @@ class ChampionReplica(_Replica):
     """Takes the requests, scores the champion's arm in its own process, and asks the challenger for the other."""
 
     def __init__(self, arguments: dict[str, Any], challenger: DeploymentHandle[Any]) -> None:
-        parsed = ReplicaArguments.from_plain(arguments)
-        super().__init__(parsed)
-        self._arguments = parsed
+        super().__init__(ReplicaArguments.from_plain(arguments))
         self._channel = RowChannel(self._rows)
         self._challenger = Challenger(
             ReplicaLink(challenger, self._channel),
@@ -206,9 +205,7 @@ class ChampionReplica(_Replica):
         self._start(self._channel.watch())
         self._start(self._keeper.watch())
         self._start(self._beat())
-        self._start(
-            guard_proxy(self._arguments.host, self._arguments.port, self._telemetry.proxy_revivals.inc)
-        )
+        self._start(guard_proxy(self._settings.host, self._settings.port, self._telemetry.proxy_revivals.inc))
 
     async def _begin(self, configuration: Configuration) -> None:
         try:

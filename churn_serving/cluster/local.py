@@ -17,7 +17,7 @@ from churn_serving.cluster.arguments import ReplicaArguments
 from churn_serving.cluster.environment import RuntimeFolders, prepare_environment
 from churn_serving.cluster.loopback import LOOPBACK, keep_node_on_loopback
 from churn_serving.configuration import Configuration
-from churn_serving.keeper import CONFIGURATION
+from churn_serving.failures import CONFIGURATION
 from churn_serving.places import ServingPlaces
 from churn_serving.replica_status import statuses
 
@@ -42,7 +42,7 @@ class LocalCluster:
     def __init__(self, places: ServingPlaces, settings: ServingSettings, code: str) -> None:
         self._places = places
         self._settings = settings
-        self._arguments = ReplicaArguments(str(places.home.root), settings.host, settings.port, settings)
+        self._arguments = ReplicaArguments(str(places.home.root), settings)
         self._code = code
         self._folders: RuntimeFolders | None = None
 
@@ -145,7 +145,7 @@ class LocalCluster:
 
 def end_haproxies(folders: RuntimeFolders, *, gently: bool = False) -> None:
     """End the HAProxy processes of a home, which can outlive their cluster: it knows them by their configuration's path."""
-    pids = _haproxies(folders)
+    pids = haproxies_of(folders)
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGUSR1 if gently else signal.SIGKILL)
@@ -154,7 +154,8 @@ def end_haproxies(folders: RuntimeFolders, *, gently: bool = False) -> None:
         time.sleep(0.02)
 
 
-def _haproxies(folders: RuntimeFolders) -> list[int]:
+def haproxies_of(folders: RuntimeFolders) -> list[int]:
+    """Return the HAProxy processes of a home."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):

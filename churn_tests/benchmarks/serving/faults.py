@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import time
-import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +26,13 @@ from churn_assets.learning.model import ChurnModel
 from churn_tests.benchmarks.serving.installation import SEED, Installation, made, opened
 from churn_tests.benchmarks.serving.load import Running, Spec, measured
 from churn_tests.benchmarks.serving.processes import memory, tree
-from churn_tests.benchmarks.serving.running import HOST, Service, served
+from churn_tests.benchmarks.serving.running import Service, served
 from churn_tests.benchmarks.serving.tally import Result
 
 RATE = 50.0
 LASTS_S = 15.0
 BEGUN_S = 3.0
 PARITY_CUSTOMERS = 10_000
-BATCH = 1_000
 TIMES_CAPACITY = 3
 Figure = dict[str, Any]
 Say = Callable[[str], None]
@@ -189,11 +187,7 @@ def _parity(service: Service, share: float, say: Say) -> Figure:
         {name: value for name, value in row.items() if name != "month"} for row in some.iter_rows(named=True)
     ]
     asked = [{"customer_id": row.pop("customer_id"), "features": row} for row in rows]
-    given = [
-        answer
-        for start in range(0, len(asked), BATCH)
-        for answer in _ask(service, asked[start : start + BATCH])
-    ]
+    given = service.batch(asked)
     assert {answer["arm"] for answer in given} == {arm}
     difference = np.abs(
         np.array([answer["churn_probability"] for answer in given]) - model.probabilities(some)
@@ -203,14 +197,3 @@ def _parity(service: Service, share: float, say: Say) -> Figure:
         "requests": len(given),
         "greatest_difference": float(difference.max()),
     }
-
-
-def _ask(service: Service, customers: Sequence[Figure]) -> list[Figure]:
-    request = urllib.request.Request(
-        f"http://{HOST}:{service.port}/predict/batch",
-        data=json.dumps({"customers": customers}).encode(),
-        headers={"X-API-Key": service.key, "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        results: list[Figure] = json.load(answer)["results"]
-    return results

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from churn_assets.adapters.home import Home
 from churn_serving.cluster.environment import RuntimeFolders
+from churn_serving.cluster.local import haproxies_of
 from churn_serving.places import ServingPlaces
 from churn_serving.replica_status import ReplicaStatus, statuses
 from churn_tests.benchmarks.serving.connection import encoded
@@ -25,6 +26,7 @@ from churn_tests.benchmarks.serving.server import Server, answers, free_port, st
 
 CHURN = Path(sys.executable).with_name("churn")
 HOST = "127.0.0.1"
+BATCH = 1_000
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,7 @@ class Service:
 
     def haproxies(self) -> list[int]:
         """Return the HAProxy processes of this service."""
-        mark = str(RuntimeFolders.of(self.places).haproxy).encode()
-        found = []
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
-            try:
-                words = path.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if words[0].endswith(b"/haproxy") and any(word.startswith(mark) for word in words):
-                found.append(int(path.parent.name))
-        return found
+        return haproxies_of(RuntimeFolders.of(self.places))
 
     def churn(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command on this home."""
@@ -93,6 +86,19 @@ class Service:
         request = urllib.request.Request(f"http://{HOST}:{self.port}{path}", headers={"X-API-Key": self.key})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
+
+    def batch(self, customers: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Ask for many customers, a thousand at a time, and return the results in order."""
+        results: list[dict[str, Any]] = []
+        for start in range(0, len(customers), BATCH):
+            request = urllib.request.Request(
+                f"http://{HOST}:{self.port}/predict/batch",
+                data=json.dumps({"customers": customers[start : start + BATCH]}).encode(),
+                headers={"X-API-Key": self.key, "Content-Type": "application/json"},
+            )
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                results += json.load(answer)["results"]
+        return results
 
     def metrics(self) -> dict[str, float]:
         """Return every series that `/metrics` shows."""

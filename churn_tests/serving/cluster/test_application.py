@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from churn_assets.adapters.serving_settings import ServingSettings
+from churn_assets.domain.assignment import CHALLENGER, CHAMPION
 from churn_serving.cluster import arguments as module
-from churn_serving.cluster.application import CHALLENGER, CHAMPION, NAME, declaration
+from churn_serving.cluster.application import NAME, declaration
 from churn_serving.cluster.arguments import ReplicaArguments, digest_of_code
 from churn_serving.configuration import Configuration, ServedModel
 from churn_tests.serving.cluster.ray_itself import ask_ray
 
-SETTINGS = ServingSettings(champion_replicas=3, challenger_replicas=2, replica_concurrency=8)
-ARGUMENTS = ReplicaArguments("/home/of/churn", "127.0.0.1", 8123, SETTINGS)
+SETTINGS = ServingSettings(port=8123, champion_replicas=3, challenger_replicas=2, replica_concurrency=8)
+ARGUMENTS = ReplicaArguments("/home/of/churn", SETTINGS)
 PLAIN = Configuration("spring", ServedModel("1", "a" * 64), number=1)
 TRIAL = Configuration(
     "spring",

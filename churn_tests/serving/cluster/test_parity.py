@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.request
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
@@ -19,27 +15,11 @@ from churn_tests.benchmarks.serving.running import Service
 from churn_tests.end_to_end.installation import JUNE
 from churn_tests.serving.cluster.models import model_of
 
-BATCH = 1_000
-
 
 @pytest.fixture(scope="module")
 def matrix(running: Service) -> pl.DataFrame:
     project = Project.of(Home(running.home.root))
     return read_matrix(project, project.lake, JUNE)
-
-
-def batch(service: Service, customers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask for many customers, a thousand at a time."""
-    results: list[dict[str, Any]] = []
-    for start in range(0, len(customers), BATCH):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{service.port}/predict/batch",
-            data=json.dumps({"customers": customers[start : start + BATCH]}).encode(),
-            headers={"X-API-Key": service.key, "Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            results += json.load(answer)["results"]
-    return results
 
 
 @pytest.mark.parametrize("by", ["id", "features"])
@@ -52,7 +32,7 @@ def test_every_customer_gets_the_batch_s_score_on_the_arm_of_the_split(
         | ({} if by == "id" else {"features": {k: v for k, v in row.items() if k != "customer_id"}})
         for row in rows
     ]
-    answers = batch(service, asked)
+    answers = service.batch(asked)
     split = Split("champion-challenger", 0.3)
     expected = {
         "champion": model_of(service, "2").probabilities(matrix),
@@ -68,7 +48,7 @@ def test_every_customer_gets_the_batch_s_score_on_the_arm_of_the_split(
 
 
 def test_the_champion_gives_what_the_month_s_scores_say(service: Service, scores: pl.DataFrame) -> None:
-    answers = batch(service, [{"customer_id": customer} for customer in scores["customer_id"]])
+    answers = service.batch([{"customer_id": customer} for customer in scores["customer_id"]])
     champion = [place for place, answer in enumerate(answers) if answer["arm"] == "champion"]
 
     assert len(champion) > len(answers) / 2
@@ -101,7 +81,7 @@ def test_metrics_count_every_customer_of_both_replicas_exactly(
     before = scored(service.metrics())
     for customer in scores["customer_id"].head(40):
         service.get(f"/customers/{customer}/score")
-    batch(service, [{"customer_id": customer} for customer in scores["customer_id"].head(1_500)])
+    service.batch([{"customer_id": customer} for customer in scores["customer_id"].head(1_500)])
 
     assert len(service.replicas("champion")) == 2
     assert scored(service.metrics()) - before == 1_540
